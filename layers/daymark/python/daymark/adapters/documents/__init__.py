@@ -1,0 +1,1 @@
+"""Documents for people: HTML, PDF and charts from one view model."""

@@ -1,0 +1,1 @@
+"""The daymark command; left out of the deployed layer."""

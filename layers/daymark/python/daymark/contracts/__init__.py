@@ -1,0 +1,1 @@
+"""Messages between parts that deploy apart: versioned, shared by producer and consumer."""

@@ -1,0 +1,1 @@
+"""What every system trusts: money, instruments, time, identity, fencing, errors, audit."""

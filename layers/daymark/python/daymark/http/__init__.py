@@ -1,0 +1,1 @@
+"""The REST interface; the only importers of FastAPI."""

@@ -1,0 +1,1 @@
+"""Portfolios, positions, lots and marks."""

@@ -1,0 +1,1 @@
+"""Day runs, tasks and reports."""

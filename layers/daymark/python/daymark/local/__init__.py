@@ -1,0 +1,1 @@
+"""The embedded cloud on one machine; left out of the deployed layer."""

@@ -1,0 +1,1 @@
+"""What each task of the catalogue does: read through ports, call a rule, save a record."""

@@ -1,0 +1,1 @@
+"""Shared numerics: arrays in, arrays out, no input or output."""
