@@ -1,0 +1,84 @@
+# Daymark. `make run` and `make test` need make and Python 3.11 or 3.12 with venv; everything else comes from the locks.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+find_python = for name in python3.11 python3.12 python3 python; do \
+	if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
+	then command -v $$name; exit 0; fi; done
+PYTHON ?= $(shell $(find_python))
+BIN := .venv/bin
+PIP_INSTALL := -m pip install --quiet --no-deps --require-hashes --requirement
+PYTEST := $(BIN)/python -m pytest
+
+RUN_STAMP := .venv/run.stamp
+DEV_STAMP := .venv/dev.stamp
+EMULATOR_STAMP := .daymark/emulator/installed.stamp
+NODE_STAMP := node_modules/installed.stamp
+
+.PHONY: help run test test-full bench lint format synth lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(RUN_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the trading day here and serve it (DATE=2018-02-05 ONCE=1 JSON=1)
+	@$(BIN)/daymark run $(if $(DATE),--date $(DATE)) $(if $(ONCE),--once) $(if $(JSON),--json)
+
+test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the quick suite (under ten minutes on two cores)
+	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 $(PYTEST_ARGS)
+
+test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed of every simulation
+	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(PYTEST_ARGS)
+
+bench: $(DEV_STAMP) ## Measure against the peers and write benchmarks/results
+	@for file in benchmarks/[a-z]*.py; do case $$file in */recording.py) ;; *) echo "== $$file"; $(BIN)/python $$file || exit 1;; esac; done
+
+lint: $(DEV_STAMP) ## Check style and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(DEV_STAMP) ## Rewrite the code in the project's style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+synth: $(RUN_STAMP) $(NODE_STAMP) ## Synthesise the templates of the embedded cloud into cdk.out
+	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --context target=local
+
+lock: ## Rewrite the requirement locks (needs uv)
+	@requirements/compile
+
+clean: ## Stop what runs here and forget every state and environment
+	@if [ -x $(BIN)/daymark ]; then $(BIN)/daymark down || true; fi
+	@rm -rf .daymark .venv node_modules cdk.out build
+
+.venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Daymark needs Python 3.11 or 3.12 with venv: install one (for example python3.11 and python3.11-venv), or set PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@echo "Creating .venv with $(PYTHON)" >&2
+	@"$(PYTHON)" -m venv .venv
+
+# A marker of what is installed: rebuilt when the locks change.
+$(RUN_STAMP): requirements/run.txt requirements/prices.txt pyproject.toml | .venv/bin/python
+	@echo "Installing the run environment from its lock" >&2
+	@$(BIN)/python $(PIP_INSTALL) requirements/run.txt
+	@$(BIN)/python $(PIP_INSTALL) requirements/prices.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
+	@echo "Installing the development tools from their lock" >&2
+	@$(BIN)/python $(PIP_INSTALL) requirements/dev.txt
+	@touch $@
+
+$(EMULATOR_STAMP): requirements/emulator.txt | .venv/bin/python
+	@echo "Installing the embedded cloud from its lock" >&2
+	@$(BIN)/python -m venv --clear .daymark/emulator
+	@.daymark/emulator/bin/python $(PIP_INSTALL) requirements/emulator.txt
+	@touch $@
+
+$(NODE_STAMP): package-lock.json $(RUN_STAMP)
+	@echo "Installing the CDK command line from its lock" >&2
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --no-fund --no-audit
+	@touch $@

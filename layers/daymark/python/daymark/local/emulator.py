@@ -1,0 +1,152 @@
+"""Starts and stops the embedded cloud: MiniStack in its own environment, bound to 127.0.0.1, state kept on a clean stop."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from daymark.core.errors import Conflict, NotFound, Unavailable
+from daymark.local.workspace import ACCOUNT, REGION, Workspace
+
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+
+
+class Emulator:
+    """One MiniStack process of one workspace, found again by its pid file."""
+
+    def __init__(self, workspace: Workspace, interpreter: Path | None = None, extra: Mapping[str, str] | None = None) -> None:
+        self._workspace = workspace
+        self._interpreter = interpreter or workspace.project / ".daymark" / "emulator" / "bin" / "python"
+        self._extra = dict(extra or {})
+        self._pid_file = workspace.home / "emulator.pid"
+
+    def is_running(self) -> bool:
+        """Whether this workspace's emulator answers."""
+        return self.pid() is not None and self._healthy()
+
+    def pid(self) -> int | None:
+        """The process id of a live emulator of this workspace, or ``None``."""
+        with contextlib.suppress(FileNotFoundError, ValueError, OSError):
+            pid = int(self._pid_file.read_text())
+            command = Path(f"/proc/{pid}/cmdline")
+            if command.parent.parent.is_dir() and b"ministack" not in command.read_bytes():
+                return None
+            os.kill(pid, 0)
+            return pid
+        return None
+
+    def start(self) -> None:
+        """Start and wait until it answers; does nothing if it already runs.
+
+        Raises:
+            NotFound: the emulator's environment is not installed.
+            Conflict: something else listens on the port.
+            Unavailable: it did not answer in time; the message names the log.
+        """
+        if self.is_running():
+            return
+        if not self._interpreter.is_file():
+            raise NotFound(f"the emulator's environment is missing at {self._interpreter.parent.parent}: run `make run` once")
+        if _listens(self._workspace.port):
+            raise Conflict(
+                f"port {self._workspace.port} is taken by another program: stop it or set DAYMARK_PORT",
+                field="DAYMARK_PORT",
+            )
+        self._workspace.state.mkdir(parents=True, exist_ok=True)
+        self._workspace.logs.mkdir(parents=True, exist_ok=True)
+        log = self._workspace.logs / "emulator.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [str(self._interpreter), "-m", "ministack"],
+                env=self._environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=self._workspace.home,
+                start_new_session=True,
+            )
+        self._pid_file.write_text(str(process.pid))
+        deadline = time.monotonic() + START_SECONDS
+        while not self._healthy():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Unavailable(f"the embedded cloud did not start: see {log}", log=str(log))
+            time.sleep(0.1)
+
+    def stop(self) -> bool:
+        """Stop cleanly, which is when state is written; returns whether there was anything to stop."""
+        pid = self.pid()
+        if pid is None:
+            self._pid_file.unlink(missing_ok=True)
+            return False
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _alive(pid):
+            if time.monotonic() > deadline:
+                os.killpg(pid, signal.SIGKILL)
+                break
+            time.sleep(0.05)
+        self._pid_file.unlink(missing_ok=True)
+        return True
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "DAYMARK_"))}
+        return (
+            kept
+            | {
+                "GATEWAY_PORT": str(self._workspace.port),
+                "BIND_HOST": "127.0.0.1",
+                "MINISTACK_HOST": "localhost",
+                "MINISTACK_REGION": REGION,
+                "MINISTACK_ACCOUNT_ID": ACCOUNT,
+                "IOT_MTLS_PORT": str(free_port()),
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(self._workspace.state),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(self._workspace.state / "s3"),
+                "LOG_LEVEL": "WARNING",
+                # The functions' own clients must reach this emulator, whatever port it has.
+                "AWS_ENDPOINT_URL": self._workspace.endpoint,
+                "PYTHONDONTWRITEBYTECODE": "0",
+            }
+            | self._extra
+        )
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._workspace.endpoint}/_ministack/health", timeout=2) as answer:  # noqa: S310
+                return bool(json.load(answer))
+        except (OSError, ValueError):
+            return False
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _alive(pid: int) -> bool:
+    # A child of this very process stays a zombie until it is reaped.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,42 @@
+"""Shared fixtures: sockets are off unless a test asks for the embedded cloud, of which one runs per suite."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daymark.local.emulator import Emulator, free_port
+from daymark.local.workspace import ACCOUNT, REGION, Workspace
+
+PROJECT = Path(__file__).resolve().parents[1]
+EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
+
+# No test may reach an account by accident, whatever the caller's shell holds.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ.update(
+    AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true"
+)
+
+
+@pytest.fixture(scope="session")
+def emulator_workspace() -> Iterator[Workspace]:
+    """An empty workspace with a running embedded cloud, stopped and forgotten afterwards."""
+    with tempfile.TemporaryDirectory(prefix="daymark-") as home:
+        workspace = Workspace(PROJECT, Path(home), free_port())
+        emulator = Emulator(workspace, EMULATOR_PYTHON)
+        emulator.start()
+        try:
+            yield workspace
+        finally:
+            emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def emulator(emulator_workspace: Workspace) -> str:
+    """The address of the suite's embedded cloud."""
+    return emulator_workspace.endpoint
