@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
 
@@ -18,9 +17,7 @@ EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
 # No test may reach an account by accident, whatever the caller's shell holds.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
-os.environ.update(
-    AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true"
-)
+os.environ.update(AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ class Emulator:
         self._interpreter = interpreter or workspace.project / ".daymark" / "emulator" / "bin" / "python"
         self._extra = dict(extra or {})
         self._pid_file = workspace.home / "emulator.pid"
+        # Kept only where this very object started it; another command finds the process by its pid file.
+        self._process: subprocess.Popen[bytes] | None = None
 
     def is_running(self) -> bool:
         """Whether this workspace's emulator answers."""
@@ -40,8 +42,7 @@ class Emulator:
             command = Path(f"/proc/{pid}/cmdline")
             if command.parent.parent.is_dir() and b"ministack" not in command.read_bytes():
                 return None
-            os.kill(pid, 0)
-            return pid
+            return pid if self._alive(pid) else None
         return None
 
     def start(self) -> None:
@@ -56,7 +57,7 @@ class Emulator:
             return
         if not self._interpreter.is_file():
             raise NotFound(f"the emulator's environment is missing at {self._interpreter.parent.parent}: run `make run` once")
-        if _listens(self._workspace.port):
+        if _still_listens(self._workspace.port):
             raise Conflict(
                 f"port {self._workspace.port} is taken by another program: stop it or set DAYMARK_PORT",
                 field="DAYMARK_PORT",
@@ -65,7 +66,7 @@ class Emulator:
         self._workspace.logs.mkdir(parents=True, exist_ok=True)
         log = self._workspace.logs / "emulator.log"
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [str(self._interpreter), "-m", "ministack"],
                 env=self._environment(),
                 stdout=output,
@@ -74,10 +75,10 @@ class Emulator:
                 cwd=self._workspace.home,
                 start_new_session=True,
             )
-        self._pid_file.write_text(str(process.pid))
+        self._pid_file.write_text(str(self._process.pid))
         deadline = time.monotonic() + START_SECONDS
         while not self._healthy():
-            if process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 raise Unavailable(f"the embedded cloud did not start: see {log}", log=str(log))
             time.sleep(0.1)
 
@@ -89,12 +90,23 @@ class Emulator:
             return False
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        while _alive(pid):
+        while self._alive(pid):
             if time.monotonic() > deadline:
                 os.killpg(pid, signal.SIGKILL)
                 break
             time.sleep(0.05)
         self._pid_file.unlink(missing_ok=True)
+        self._process = None
+        return True
+
+    def _alive(self, pid: int) -> bool:
+        # A child stays a zombie, and so a live pid, until its parent has asked for its end.
+        if self._process is not None and self._process.pid == pid:
+            return self._process.poll() is None
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
         return True
 
     def _environment(self) -> dict[str, str]:
@@ -128,6 +140,16 @@ class Emulator:
             return False
 
 
+def _still_listens(port: int, patience_seconds: float = 3.0) -> bool:
+    """Whether the port stays taken: a server that just ended may hold it for a moment."""
+    deadline = time.monotonic() + patience_seconds
+    while _listens(port):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
@@ -139,14 +161,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _alive(pid: int) -> bool:
-    # A child of this very process stays a zombie until it is reaped.
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

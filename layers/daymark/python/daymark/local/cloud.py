@@ -1,0 +1,72 @@
+"""The whole local installation as one thing: bring it up, load it, say how it stands, take it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from daymark.local.cache import Cache
+from daymark.local.deployment import Deployment
+from daymark.local.emulator import Emulator
+from daymark.local.seeding import Seeding
+from daymark.local.workspace import Workspace
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudStatus:
+    """What runs here and where it answers."""
+
+    emulator: bool
+    cache: bool
+    deployed: bool
+    endpoint: str
+    api: str | None
+    docs: str | None
+
+
+class LocalCloud:
+    """Emulator, cache, deployment and sample data of one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._emulator = Emulator(workspace)
+        self._cache = Cache(workspace)
+        self._deployment = Deployment(workspace)
+
+    def up(self, progress: Progress) -> None:
+        """Start, deploy and load whatever is not there yet. Safe to call again."""
+        self.workspace.home.mkdir(parents=True, exist_ok=True)
+        if not self._emulator.is_running():
+            progress("Starting the embedded cloud")
+            self._emulator.start()
+        self._cache.start()
+        self._forget_if_state_was_lost()
+        if not self._deployment.is_current():
+            progress("Deploying the stacks with the CDK")
+            self._deployment.bring_up_to_date()
+        seeding = Seeding(self.workspace)
+        if not seeding.is_current():
+            seeding.load(progress)
+
+    def down(self) -> list[str]:
+        """Stop what runs, keeping its state; returns what was stopped."""
+        parts: list[tuple[str, Callable[[], bool]]] = [("emulator", self._emulator.stop), ("cache", self._cache.stop)]
+        return [name for name, stop in parts if stop()]
+
+    def status(self) -> CloudStatus:
+        """How this workspace stands."""
+        running, deployed = self._emulator.is_running(), self._deployment.is_current()
+        api = self.api() if deployed else None
+        return CloudStatus(running, self._cache.is_running(), deployed, self.workspace.endpoint, api, f"{api}/docs" if api else None)
+
+    def api(self) -> str:
+        """The REST API's address: ``*.localhost`` is this machine for browsers and for curl."""
+        outputs = self.workspace.outputs()
+        return f"http://{outputs['ApiId']}.execute-api.localhost:{self.workspace.port}/{outputs['ApiStage']}"
+
+    def _forget_if_state_was_lost(self) -> None:
+        # The emulator writes its state on a clean stop only; after a kill the stacks are gone though our stamp remains.
+        if self._deployment.is_current() and not Seeding(self.workspace).tables_exist():
+            self._deployment.forget()

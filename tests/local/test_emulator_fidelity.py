@@ -1,0 +1,201 @@
+"""What the embedded cloud gets wrong, asserted: an upgrade that mends or breaks one of these is noticed here.
+
+Beside each deviation stands what carries the weight instead.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import time
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from daymark.local.emulator import Emulator, free_port
+from daymark.local.workspace import ACCOUNT, REGION, Workspace
+
+pytestmark = pytest.mark.emulator
+
+PROJECT = Path(__file__).resolve().parents[2]
+EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/fidelity"
+RAISES = """
+class PriceFeedDown(Exception):
+    pass
+
+def handler(event, context):
+    raise PriceFeedDown("vendor did not answer")
+"""
+
+
+def client(service: str, endpoint: str, region: str = REGION):
+    return boto3.client(service, endpoint_url=endpoint, region_name=region)
+
+
+def zipped(source: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("entry.py", source)
+    return buffer.getvalue()
+
+
+def run_machine(endpoint: str, name: str, definition: dict, payload: str = "{}") -> dict:
+    machines = client("stepfunctions", endpoint)
+    arn = machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+    execution = machines.start_execution(stateMachineArn=arn, input=payload)["executionArn"]
+    for _ in range(200):
+        answer = machines.describe_execution(executionArn=execution)
+        if answer["status"] != "RUNNING":
+            return answer
+        time.sleep(0.05)
+    raise AssertionError("the execution never ended")
+
+
+def test_a_lambda_error_never_reaches_catch_under_its_class_name(emulator: str) -> None:
+    """AWS names the exception class in Catch. Here a class name never matches: business failures are typed outcomes instead."""
+    client("lambda", emulator).create_function(
+        FunctionName="fidelity-raises",
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="entry.handler",
+        Code={"ZipFile": zipped(RAISES)},
+    )
+    answer = run_machine(
+        emulator,
+        "fidelity-catch",
+        {
+            "QueryLanguage": "JSONata",
+            "StartAt": "Call",
+            "States": {
+                "Call": {
+                    "Type": "Task",
+                    "Resource": "arn:aws:states:::lambda:invoke",
+                    "Arguments": {"FunctionName": "fidelity-raises", "Payload": {}},
+                    "Catch": [
+                        {"ErrorEquals": ["PriceFeedDown"], "Next": "ByClass"},
+                        {"ErrorEquals": ["States.ALL"], "Next": "ByAll"},
+                    ],
+                    "Next": "ByAll",
+                },
+                "ByClass": {"Type": "Pass", "Output": "class", "End": True},
+                "ByAll": {"Type": "Pass", "Output": "all", "End": True},
+            },
+        },
+    )
+    assert json.loads(answer["output"]) == "all"
+
+
+def test_a_payload_over_256_kib_passes(emulator: str) -> None:
+    """AWS fails a state whose payload passes 256 KiB. Here it goes through: outcomes are kept small by our own bound."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
+    answer = run_machine(emulator, "fidelity-payload", definition, json.dumps({"text": "x" * 300_000}))
+    assert answer["status"] == "SUCCEEDED"
+
+
+def test_a_schedule_in_new_york_fires_as_if_it_were_utc(emulator: str) -> None:
+    """AWS honours the zone. Here 'now' by UTC fires at once although it is hours away in New York: cron text is checked by enumeration."""
+    queues, schedules = client("sqs", emulator), client("scheduler", emulator)
+    url = queues.create_queue(QueueName="fidelity-schedule")["QueueUrl"]
+    queue_arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    schedules.create_schedule(
+        Name="fidelity-zone",
+        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=2):%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="America/New_York",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": queue_arn, "RoleArn": ROLE, "Input": "{}"},
+    )
+    received = 0
+    for _ in range(12):
+        received += len(queues.receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages", []))
+        if received:
+            break
+    assert received == 1
+
+
+def test_replicas_declared_in_a_template_do_not_exist_in_the_other_region(emulator: str) -> None:
+    """AWS creates them. Here they stay away: replication is checked on the templates, and by our own replicator later."""
+    template = {
+        "Resources": {
+            "Table": {
+                "Type": "AWS::DynamoDB::GlobalTable",
+                "Properties": {
+                    "TableName": "fidelity-replica",
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                    "Replicas": [{"Region": REGION}, {"Region": "us-west-2"}],
+                },
+            }
+        }
+    }
+    stacks = client("cloudformation", emulator)
+    stacks.create_stack(StackName="fidelity-replica", TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(StackName="fidelity-replica", WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    assert client("dynamodb", emulator).describe_table(TableName="fidelity-replica")["Table"]["TableStatus"] == "ACTIVE"
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        client("dynamodb", emulator, "us-west-2").describe_table(TableName="fidelity-replica")
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"Type": "AWS::Batch::JobQueue", "Properties": {"Priority": 1}},
+        {"Type": "AWS::Route53::HealthCheck", "Properties": {"HealthCheckConfig": {"Type": "HTTPS"}}},
+        {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {"AlarmRule": "TRUE"}},
+    ],
+    ids=lambda resource: resource["Type"],
+)
+def test_resource_types_that_stop_a_whole_deployment(emulator: str, resource: dict) -> None:
+    """AWS knows these. Here they stop the change set, so they live in stacks that are not deployed locally."""
+    name = "fidelity-" + resource["Type"].replace("::", "-").lower()
+    stacks = client("cloudformation", emulator)
+    try:
+        stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Refused": resource}}))
+    except ClientError:
+        return
+    for _ in range(60):
+        status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        if not status.endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.1)
+    assert status in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+
+
+def test_state_survives_a_clean_stop_and_nothing_survives_a_kill(tmp_path: Path) -> None:
+    """AWS is durable. Here only a graceful stop keeps anything: the README says so and durability is never claimed from it."""
+    workspace = Workspace(PROJECT, tmp_path, free_port())
+    emulator = Emulator(workspace, EMULATOR_PYTHON)
+
+    def tables() -> list[str]:
+        return client("dynamodb", workspace.endpoint).list_tables()["TableNames"]
+
+    def create(name: str) -> None:
+        client("dynamodb", workspace.endpoint).create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+
+    emulator.start()
+    try:
+        create("kept")
+        assert emulator.stop()
+        emulator.start()
+        assert tables() == ["kept"]
+        create("lost")
+        pid = emulator.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while emulator.pid() is not None:
+            time.sleep(0.01)
+        emulator.start()
+        assert tables() == ["kept"]
+    finally:
+        emulator.stop()
