@@ -39,10 +39,11 @@ class Emulator:
         """The process id of a live emulator of this workspace, or ``None``."""
         with contextlib.suppress(FileNotFoundError, ValueError, OSError):
             pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.parent.parent.is_dir() and b"ministack" not in command.read_bytes():
+            if not self._alive(pid):
                 return None
-            return pid if self._alive(pid) else None
+            # A stale file may name a process that has nothing to do with us.
+            command = Path(f"/proc/{pid}/cmdline")
+            return pid if not command.is_file() or b"ministack" in command.read_bytes() else None
         return None
 
     def start(self) -> None:

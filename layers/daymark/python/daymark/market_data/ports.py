@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from daymark.contracts.price_files import DailySeries, VendorClose
 
-@dataclass(frozen=True, slots=True)
-class VendorClose:
-    """One row of a vendor's closing-price file, exactly as delivered: nothing about it is trusted yet."""
-
-    instrument_id: str
-    session_date: date
-    close: str
-    currency: str
-    line: int
-
-
-@dataclass(frozen=True)
-class DailySeries:
-    """A dated series (an index, a volatility index, a yield), without the dates it was not published on.
-
-    ``dates`` is ``(n,)`` datetime64[D], strictly rising; ``values`` is ``(n,)`` float64, finite.
-    """
-
-    name: str
-    dates: npt.NDArray[np.datetime64]
-    values: npt.NDArray[np.float64]
-    source: str
+__all__ = ["DailySeries", "PriceArchive", "VendorClose"]
 
 
 class PriceArchive(Protocol):
