@@ -56,6 +56,8 @@ class Emulator:
         """
         if self.is_running():
             return
+        if self._process is not None:
+            self._process.wait(STOP_SECONDS)
         if not self._interpreter.is_file():
             raise NotFound(f"the emulator's environment is missing at {self._interpreter.parent.parent}: run `make run` once")
         if _still_listens(self._workspace.port):
