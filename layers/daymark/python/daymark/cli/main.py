@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from daymark.cli.progress import DayProgress
-from daymark.cli.summary import show_addresses, show_day
+from daymark.cli.summary import show_addresses, show_day, wide_console
 from daymark.core.errors import DaymarkError, InvalidInput
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
@@ -82,8 +82,8 @@ def run(
             if as_json:
                 _print(document)
             else:
-                show_day(Console(), document)
-                show_addresses(Console(), cloud, session_date)
+                show_day(wide_console(), document)
+                show_addresses(wide_console(), cloud, session_date)
             if not once:
                 _serve(as_json)
         finally:
@@ -154,7 +154,7 @@ def _phases(day: str, phases: tuple[OperationPhase, ...], as_json: bool) -> None
         if as_json:
             _print(document)
         else:
-            show_day(Console(), document)
+            show_day(wide_console(), document)
 
 
 def _run_day(cloud: LocalCloud, session_date: date, phases: tuple[OperationPhase, ...], as_json: bool) -> dict[str, Any]:

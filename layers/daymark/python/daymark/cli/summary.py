@@ -17,6 +17,16 @@ STATUS_STYLES = {"SUCCEEDED": "green", "DEGRADED": "yellow", "FAILED": "red", "R
 SHOWN_USER = "adviser"
 
 
+# Where output is no terminal its width is unknown; a log can scroll.
+LOG_WIDTH = 140
+
+
+def wide_console() -> Console:
+    """The terminal's own width, or a log's."""
+    console = Console()
+    return console if console.is_terminal else Console(width=LOG_WIDTH)
+
+
 def show_day(console: Console, document: Mapping[str, Any]) -> None:
     """Print the day document: phases, then every portfolio with its value, result, risk, drift and breaks."""
     console.print(f"\n[bold]Trading day {document['session_date']}[/]  {document['data_label']}", highlight=False)
@@ -40,15 +50,18 @@ def show_addresses(console: Console, cloud: LocalCloud, session_date: date) -> N
 
 
 def _phases(phases: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2), title_justify="left")
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("Phase", "Status"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("Tasks", "Seconds"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Not done")
     for phase in phases:
-        undone = [f"{task['task']}: {task.get('reason') or (task.get('error') or {}).get('message', '')}" for task in phase["tasks"]
-                  if task["status"] != "SUCCEEDED"]
+        undone = [
+            f"{task['task']}: {task.get('reason') or (task.get('error') or {}).get('message', '')}"
+            for task in phase["tasks"]
+            if task["status"] != "SUCCEEDED"
+        ]
         succeeded = sum(task["status"] == "SUCCEEDED" for task in phase["tasks"])
         style = STATUS_STYLES.get(phase["status"], "")
         seconds = "" if phase["duration_ms"] is None else f"{phase['duration_ms'] / 1000:.1f}"
@@ -57,11 +70,11 @@ def _phases(phases: list[Mapping[str, Any]]) -> Table:
 
 
 def _portfolios(portfolios: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("Tenant")
-    table.add_column("Portfolio")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("Tenant", no_wrap=True)
+    table.add_column("Portfolio", no_wrap=True)
     for heading in ("Value", "P&L", "Return", "VaR 99%", "Largest drift", "Breaks"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in portfolios:
         table.add_row(
             row["tenant"],

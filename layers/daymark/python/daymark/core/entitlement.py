@@ -58,7 +58,8 @@ def may(principal: Principal, action: Action, resource: Resource) -> bool:
         return True
     if principal.role is Role.ADVISER:
         return resource.adviser_id == principal.user_id
-    return resource.household_id is not None and resource.household_id == principal.household_id
+    # A client's household is never empty, so what belongs to no household matches none.
+    return resource.household_id == principal.household_id
 
 
 def require(principal: Principal, action: Action, resource: Resource, what: str) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from daymark.core.errors import InvalidInput
-from daymark.core.money import Currency
+from daymark.core.money import Currency, decimal_of
 
 
 class InstrumentKind(StrEnum):
@@ -76,10 +76,12 @@ class BondTerms:
     payments_per_year: int = 2
 
     def __post_init__(self) -> None:
-        if self.coupon < 0:
+        if decimal_of(self.coupon, "coupon") < 0:
             raise InvalidInput("coupon must not be negative", field="coupon")
         if self.payments_per_year not in (1, 2, 4):
             raise InvalidInput("payments_per_year must be 1, 2 or 4", field="payments_per_year")
+        if not self.yield_series:
+            raise InvalidInput("yield_series must not be empty", field="yield_series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _digit_values(text: str) -> list[int] | None:
 def _is_cusip(text: str) -> bool:
     """CUSIP: nine characters, modulus 10 "double add double" over the first eight (ANSI X9.6)."""
     values = _digit_values(text)
-    if values is None or len(text) != 9 or values[8] > 9:
+    if values is None or len(text) != 9:
         return False
     doubled = [value * 2 if position % 2 else value for position, value in enumerate(values[:8])]
     return (10 - sum(number // 10 + number % 10 for number in doubled) % 10) % 10 == values[8]

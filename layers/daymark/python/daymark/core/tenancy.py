@@ -42,5 +42,8 @@ class Principal:
             raise InvalidInput("user_id must not be empty", field="user_id")
         if not self.tenant:
             raise InvalidInput("tenant must not be empty", field="tenant")
+        # A bare string would pass some of entitlement's checks and fail others.
+        if not isinstance(self.role, Role):
+            raise InvalidInput(f"role must be one of {', '.join(Role)}, got {self.role!r}", field="role")
         if self.role is Role.CLIENT and not self.household_id:
             raise InvalidInput("a client must belong to a household", field="household_id")

@@ -31,6 +31,7 @@ class LocalCloud:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        workspace.adopt()
         self._emulator = Emulator(workspace)
         self._cache = Cache(workspace)
         self._deployment = Deployment(workspace)
@@ -68,5 +69,7 @@ class LocalCloud:
 
     def _forget_if_state_was_lost(self) -> None:
         # The emulator writes its state on a clean stop only; after a kill the stacks are gone though our stamp remains.
-        if self._deployment.is_current() and not Seeding(self.workspace).tables_exist():
+        seeding = Seeding(self.workspace)
+        if self._deployment.is_current() and not seeding.tables_exist():
             self._deployment.forget()
+            seeding.forget()

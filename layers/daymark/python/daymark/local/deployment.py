@@ -59,10 +59,15 @@ class Deployment:
         if self.is_current():
             return False
         fingerprint = source_fingerprint(self._workspace.project)
-        self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--toolkit-stack-name", "CDKToolkit")
+        assembly = str(self._workspace.home / "cdk.out")
+        self._cdk("synth", "--quiet", "--context", "target=local", "--output", assembly)
+        self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", assembly)
+        # Every stack of every stage: the stacks of a region are nested in its stage.
         self._cdk(
             "deploy",
-            "--all",
+            "**",
+            "--app",
+            assembly,
             "--require-approval",
             "never",
             "--concurrency",
@@ -95,10 +100,6 @@ class Deployment:
             str(binaries / "node"),
             str(command_line),
             *arguments,
-            "--context",
-            "target=local",
-            "--output",
-            str(self._workspace.home / "cdk.out"),
             "--no-notices",
             "--no-version-reporting",
             "--progress",

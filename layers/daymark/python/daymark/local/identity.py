@@ -22,14 +22,7 @@ class Identity:
         self._passwords = workspace.home / "passwords.json"
         outputs = workspace.outputs()
         self._pool, self._client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
-        environment = workspace.client_environment()
-        self._cognito = boto3.client(
-            "cognito-idp",
-            endpoint_url=workspace.endpoint,
-            region_name=environment["AWS_REGION"],
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        )
+        self._cognito = boto3.client("cognito-idp")
 
     def create(self, users: Sequence[Principal]) -> None:
         """Create every user that does not exist, with tenant, household, role group and a fresh password."""

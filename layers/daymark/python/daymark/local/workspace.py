@@ -86,6 +86,12 @@ class Workspace:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def adopt(self) -> None:
+        """Point this process's own AWS clients at the workspace, and at nothing else."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update({name: value for name, value in self.client_environment().items() if name.startswith("AWS_")})
+
     def outputs(self) -> dict[str, Any]:
         """Outputs of every deployed stack, merged.
 

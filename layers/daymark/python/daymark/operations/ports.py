@@ -8,6 +8,7 @@ from typing import Protocol
 
 from daymark.core.fence import Fence
 from daymark.operations.models import OperationPhase, RunId, TaskCommand, TaskReport, Transition
+from daymark.operations.reporting import Report
 
 
 class RunJournal(Protocol):
@@ -80,4 +81,12 @@ class Documents(Protocol):
         Raises:
             NotFound: nothing stands under the key.
         """
+        ...
+
+
+class ReportRenderer(Protocol):
+    """Draws a report in the formats people keep."""
+
+    def render(self, report: Report) -> tuple[bytes, bytes]:
+        """The report as a self-contained HTML page and as a PDF. The same report gives the same bytes, or storing would conflict."""
         ...

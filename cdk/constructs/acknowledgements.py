@@ -1,0 +1,83 @@
+"""Findings of the rule pack that we live with: which, where, why, who answers for it and until when.
+
+An acknowledgement past its day is not applied any more, so the finding stops the next deployment until somebody decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from aws_cdk import Acknowledgment, Stack, Validations
+
+from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+
+PLATFORM = "platform engineering"
+SECURITY = "security engineering"
+_UNTIL = date(2027, 11, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """One finding of one rule in named stacks."""
+
+    finding: str
+    stacks: tuple[str, ...]
+    reason: str
+    owner: str = PLATFORM
+    expires: date = _UNTIL
+
+
+RULES = (
+    Acknowledgement(
+        "AwsSolutions-IAM5[Resource::*]",
+        ("Operations", "Api"),
+        "X-Ray's trace actions and CloudWatch's log-delivery actions take no resource; no other action is granted on *.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+        ("Api",),
+        "API Gateway's account-wide logging role accepts only this managed policy's actions.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "AwsSolutions-L1",
+        ("Operations", "Api"),
+        "The runtime is python3.13, the newest that every pinned wheel is published for.",
+    ),
+    Acknowledgement("AwsSolutions-SQS3", ("Operations",), "This queue is itself the dead-letter queue of the schedules."),
+    Acknowledgement("AwsSolutions-APIG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
+    Acknowledgement("AwsSolutions-COG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
+    Acknowledgement("AwsSolutions-APIG3", ("Api",), "The web firewall is associated by the edge stack.", SECURITY),
+    Acknowledgement("AwsSolutions-SMG4", ("Api",), "The secret signs page cursors only; a new one voids open pages at once.", SECURITY),
+)
+
+_PREFIX_REASON = "One key prefix of one bucket: S3 has no narrower resource for keys made of dates, tenants and portfolios."
+
+
+def key_prefixes(bucket_arns: Mapping[str, str]) -> Iterable[Acknowledgement]:
+    """The wildcard behind each key prefix that some function reads or writes.
+
+    Args:
+        bucket_arns: How the rule pack spells the ARN of each bucket.
+    """
+    users: dict[tuple[str, str], set[str]] = {}
+    for stack, definitions in {"Operations": (*STEPS, *TASKS), "Api": (BOOK_API, OPERATIONS_API)}.items():
+        for access in (access for definition in definitions for access in definition.objects):
+            users.setdefault((access.bucket, access.prefix), set()).add(stack)
+    for (bucket, prefix), stacks in sorted(users.items()):
+        finding = f"AwsSolutions-IAM5[Resource::{bucket_arns[bucket]}/{prefix}*]"
+        yield Acknowledgement(finding, tuple(sorted(stacks)), _PREFIX_REASON, SECURITY)
+
+
+def acknowledge(stacks: Iterable[Stack], acknowledgements: Iterable[Acknowledgement], today: date) -> None:
+    """Apply what has not expired."""
+    by_name = {stack.node.id: stack for stack in stacks}
+    for each in acknowledgements:
+        if each.expires < today:
+            continue
+        for name in each.stacks:
+            reason = f"{each.reason} Owner: {each.owner}. Until {each.expires}."
+            Validations.of(by_name[name]).acknowledge(Acknowledgment(id=each.finding, reason=reason))

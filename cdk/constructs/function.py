@@ -1,0 +1,57 @@
+"""The one kind of function: own role, own encrypted log group, traced, its environment rendered from its settings model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+from daymark.adapters.environment import Settings, variable
+
+from cdk.constructs.layers import Layers
+from cdk.functions import FunctionDefinition
+from cdk.settings import ARCHITECTURE, PROJECT, RUNTIME
+
+LOG_RETENTION = logs.RetentionDays.ONE_YEAR
+
+
+class DaymarkFunction(Construct):
+    """One function. It may write its own log group and send traces; everything else is granted by the stack.
+
+    No dead-letter queue: every function here is called synchronously, so its caller sees each failure.
+    """
+
+    @classmethod
+    def create(
+        cls, scope: Construct, definition: FunctionDefinition, values: Mapping[str, str], layers: Layers, log_key: kms.IKey
+    ) -> DaymarkFunction:
+        """The function, its settings picked from ``values`` by the names of their fields."""
+        wanted = {variable(field): values[field] for field in definition.settings.model_fields}
+        return cls(scope, definition, definition.settings.from_environment(wanted), layers, log_key)
+
+    def __init__(self, scope: Construct, definition: FunctionDefinition, settings: Settings, layers: Layers, log_key: kms.IKey) -> None:
+        super().__init__(scope, definition.construct_id)
+        self.definition = definition
+        self.log_group = logs.LogGroup(self, "Logs", encryption_key=log_key, retention=LOG_RETENTION, removal_policy=RemovalPolicy.RETAIN)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=definition.purpose)
+        self.log_group.grant_write(self.role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=definition.purpose,
+            code=lambda_.Code.from_asset(str(PROJECT / "functions"), exclude=["__pycache__", "*.pyc"], ignore_mode=IgnoreMode.GIT),
+            handler=definition.handler,
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            memory_size=definition.memory_mb,
+            timeout=Duration.seconds(definition.timeout_seconds),
+            role=self.role,
+            layers=layers.named(definition.layers),
+            log_group=self.log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment=settings.environment() | {"POWERTOOLS_SERVICE_NAME": definition.name, "POWERTOOLS_METRICS_NAMESPACE": "Daymark"},
+        )

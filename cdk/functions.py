@@ -1,0 +1,172 @@
+"""Every function the stacks deploy: what it may touch, which layers it loads, how long and how large it may grow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from book.settings import BookApiSettings
+from daymark.adapters.environment import Settings
+from daymark.operations import catalogue
+from daymark.operations.catalogue import trading_day
+from operations import settings as operations
+
+from cdk.constructs.layers import Layer
+
+# Beyond a task's own limit, so that the function still answers with a typed outcome before it is stopped.
+MARGIN_SECONDS = 5
+API_SECONDS = 29
+
+
+class Permission(StrEnum):
+    """What a function may do with the rows of a table. Nothing may delete a row, change a table or scan one."""
+
+    READ = "read"
+    APPEND = "append"
+    CLAIM = "claim"
+
+
+ACTIONS: Mapping[Permission, tuple[str, ...]] = {
+    Permission.READ: ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+    Permission.APPEND: ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"),
+    Permission.CLAIM: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAccess:
+    """Keys of one bucket, by prefix. Listing is granted with reading, under the same prefix."""
+
+    bucket: str
+    prefix: str
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDefinition:
+    """One deployed function.
+
+    Attributes:
+        name: The catalogue's name for a task function; what logs and alarms call it.
+        settings: The model its environment is rendered from.
+        tables: Permission by table.
+    """
+
+    name: str
+    system: str
+    purpose: str
+    settings: type[Settings]
+    tables: Mapping[str, Permission]
+    objects: Sequence[ObjectAccess] = ()
+    layers: Sequence[Layer] = (Layer.RUNTIME,)
+    memory_mb: int = 512
+    timeout_seconds: int = API_SECONDS
+    module: str = ""
+
+    @property
+    def handler(self) -> str:
+        """Module and function that the Lambda runtime calls."""
+        return f"{self.system}.{self.module or self.name}.handler"
+
+    @property
+    def construct_id(self) -> str:
+        """The name in a template: ``CheckPrices``."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
+
+
+_READ, _APPEND, _CLAIM = Permission.READ, Permission.APPEND, Permission.CLAIM
+_FENCED = {"operations": _APPEND, "fence": _CLAIM}
+_TASK = _FENCED | {"audit": _APPEND, "book": _READ}
+_CLOSES = (ObjectAccess("prices", "closes/"), ObjectAccess("prices", "vendor/"), ObjectAccess("prices", "series/"))
+_NUMERIC = (Layer.RUNTIME, Layer.SCIENCE)
+
+
+def task_seconds(function: str) -> int:
+    """The longest any task of a function may take, in whole seconds."""
+    day = trading_day()
+    limits = [
+        task.timeout.total_seconds()
+        for phase in catalogue.OperationPhase
+        for task in day.tasks(phase).values()
+        if task.function == function
+    ]
+    return int(max(limits))
+
+
+def _step(name: str, purpose: str, fence: Permission) -> FunctionDefinition:
+    tables = {"operations": _APPEND, "fence": fence}
+    return FunctionDefinition(name, "operations", purpose, operations.PhaseSettings, tables, timeout_seconds=20)
+
+
+def _task(
+    name: str,
+    purpose: str,
+    settings: type[Settings],
+    objects: Sequence[ObjectAccess] = (),
+    layers: Sequence[Layer] = _NUMERIC,
+    memory_mb: int = 1024,
+) -> FunctionDefinition:
+    return FunctionDefinition(name, "operations", purpose, settings, _TASK, objects, layers, memory_mb, task_seconds(name) + MARGIN_SECONDS)
+
+
+STEPS = (
+    _step("open_phase", "Opens the run that a wake-up is due for, or says why none is", _CLAIM),
+    _step("plan_phase", "Says which tasks of a run are ready, how long to wait, or how it ended", _READ),
+    _step("record_outcomes", "Writes what became of the tasks into the run's journal", _READ),
+)
+
+TASKS = (
+    _task(
+        catalogue.CHECK_PRICES,
+        "Loads, gates and publishes closing prices",
+        operations.PriceSettings,
+        (*_CLOSES, ObjectAccess("prices", "official/", write=True)),
+    ),
+    _task(catalogue.ASSESS_RISK, "Overnight risk, limits and the volatility regime", operations.PriceSettings, _CLOSES),
+    _task(catalogue.PROPOSE_TRADES, "Drift, rebalancing and tax losses", operations.PriceSettings, _CLOSES),
+    _task(catalogue.VALUE_PORTFOLIOS, "Marks, profit and loss, and the benchmark", operations.PriceSettings, _CLOSES),
+    _task(
+        catalogue.RECONCILE_HOLDINGS,
+        "Compares the book with the custodian's statement",
+        operations.DocumentSettings,
+        (ObjectAccess("documents", "statements/"),),
+    ),
+    _task(
+        catalogue.BACK_UP_BOOK,
+        "Exports the book and restores the export to compare",
+        operations.DocumentSettings,
+        (ObjectAccess("documents", "backups/", write=True),),
+    ),
+    _task(
+        catalogue.PUBLISH_REPORTS,
+        "Client and operations reports in HTML and PDF",
+        operations.ReportSettings,
+        (*_CLOSES, ObjectAccess("documents", "reports/", write=True)),
+        (Layer.RUNTIME, Layer.SCIENCE, Layer.REPORTS),
+        2048,
+    ),
+    _task(catalogue.SEAL_AUDIT, "Seals the day's audit chains under one root", operations.TaskSettings, memory_mb=512),
+)
+
+BOOK_API = FunctionDefinition(
+    "book_api",
+    "book",
+    "Portfolios, positions, lots and marks over REST",
+    BookApiSettings,
+    {"book": _READ, "operations": _READ},
+    layers=_NUMERIC,
+    memory_mb=1024,
+    module="api",
+)
+OPERATIONS_API = FunctionDefinition(
+    "operations_api",
+    "operations",
+    "Day runs, tasks and reports over REST, and the API's own documentation",
+    operations.ApiSettings,
+    {"book": _READ, "operations": _APPEND, "fence": _READ},
+    (ObjectAccess("documents", "reports/"),),
+    _NUMERIC,
+    1024,
+    module="api",
+)

@@ -1,0 +1,1 @@
+"""Stacks: each composes constructs and hands on what others need."""

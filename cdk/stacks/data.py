@@ -1,0 +1,41 @@
+"""Data: keys, tables and buckets. Stateful: protected against termination, everything in it is retained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+from daymark.adapters.dynamodb.tables import TABLES
+
+from cdk.constructs.buckets import DataBucket, LogBucket
+from cdk.constructs.grants import DataStores
+from cdk.constructs.keys import DataKey, LogKey
+from cdk.constructs.tables import DaymarkTable, existing_table
+from cdk.settings import DeploymentSettings
+
+
+class DataStack(Stack):
+    """The tables (in the primary region; replicas of them elsewhere), the buckets and the keys of one region."""
+
+    def __init__(self, scope: Construct, settings: DeploymentSettings, region: str, **options: Any) -> None:
+        super().__init__(scope, "Data", stack_name="daymark-data", termination_protection=True, **options)
+        key = DataKey(self, "DataKey")
+        self.log_key = LogKey(self, "LogKey")
+        logs = LogBucket(self, "Logs")
+        owner = region == settings.primary
+        self.stores = DataStores(
+            key=key,
+            tables={
+                name: DaymarkTable(self, table, key, settings) if owner else existing_table(self, table, key)
+                for name, table in TABLES.items()
+            },
+            buckets={name: DataBucket(self, name.capitalize(), key, logs) for name in ("prices", "documents")},
+        )
+        for name, value in self.stores.names().items():
+            CfnOutput(self, "".join(word.capitalize() for word in name.split("_")), value=value)
+
+    def bucket_exports(self) -> dict[str, str]:
+        """Under which export name the other stacks import each bucket's ARN."""
+        imports = {name: self.resolve(self.export_value(bucket.bucket_arn)) for name, bucket in self.stores.buckets.items()}
+        return {name: str(found["Fn::ImportValue"]) for name, found in imports.items()}

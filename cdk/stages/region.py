@@ -1,0 +1,29 @@
+"""One region: every stack of it, wired by direct references. Nothing refers to another region's stacks."""
+
+from __future__ import annotations
+
+from aws_cdk import Stage, Tags
+from constructs import Construct
+
+from cdk.constructs.acknowledgements import RULES, acknowledge, key_prefixes
+from cdk.settings import DeploymentSettings
+from cdk.stacks.api import ApiStack
+from cdk.stacks.data import DataStack
+from cdk.stacks.identity import IdentityStack
+from cdk.stacks.observability import ObservabilityStack
+from cdk.stacks.operations import OperationsStack
+
+
+class RegionStage(Stage):
+    """The stacks of one region, deployable together."""
+
+    def __init__(self, scope: Construct, settings: DeploymentSettings, region: str) -> None:
+        super().__init__(scope, region, env=settings.environment(region))
+        data = DataStack(self, settings, region)
+        identity = IdentityStack(self, settings)
+        operations = OperationsStack(self, settings, data)
+        api = ApiStack(self, settings, data, identity, operations)
+        observability = ObservabilityStack(self, data, operations, api)
+        Tags.of(self).add("project", "daymark")
+        stacks = (data, identity, operations, api, observability)
+        acknowledge(stacks, (*RULES, *key_prefixes(data.bucket_exports())), settings.today)

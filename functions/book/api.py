@@ -1,0 +1,41 @@
+"""The book's API: portfolios, positions, lots and marks over REST."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from daymark.adapters.dynamodb.book_store import DynamoBookStore
+from daymark.adapters.dynamodb.client import dynamodb_client
+from daymark.adapters.dynamodb.day_records import DynamoDayRecords
+from daymark.adapters.dynamodb.mark_store import DynamoMarkStore
+from daymark.adapters.secrets import secret_bytes
+from daymark.adapters.telemetry import InvocationContext, observed_request
+from daymark.http.app import create_app
+from daymark.http.authentication import Identity
+from mangum import Mangum
+
+from .settings import BookApiSettings
+
+
+@cache
+def application() -> Mangum:
+    """The application over the stores that the environment names; all of them are only read."""
+    settings = BookApiSettings.from_environment(os.environ)
+    client = dynamodb_client(settings.region)
+    app = create_app(
+        book=DynamoBookStore(settings.book_table, client),
+        marks=DynamoMarkStore(settings.operations_table, client),
+        records=DynamoDayRecords(settings.operations_table, client),
+        identity=Identity(settings.identity_clients),
+        cursor_key=secret_bytes(settings.cursor_secret, settings.region),
+        systems=("book",),
+    )
+    return Mangum(app, lifespan="off")
+
+
+def handler(event: dict[str, Any], context: InvocationContext) -> Mapping[str, Any]:
+    """API Gateway request in, response out."""
+    return observed_request("book_api", application(), event, context)

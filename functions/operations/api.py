@@ -1,0 +1,55 @@
+"""The operations API: day runs, tasks and reports over REST, and the API's own documentation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from daymark.adapters.dynamodb.book_store import DynamoBookStore
+from daymark.adapters.dynamodb.client import dynamodb_client, s3_client, stepfunctions_client
+from daymark.adapters.dynamodb.day_records import DynamoDayRecords
+from daymark.adapters.dynamodb.idempotency import DynamoIdempotencyKeys
+from daymark.adapters.dynamodb.mark_store import DynamoMarkStore
+from daymark.adapters.s3.documents import S3Documents
+from daymark.adapters.secrets import secret_bytes
+from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
+from daymark.adapters.telemetry import InvocationContext, observed_request
+from daymark.core.clock import WallClock
+from daymark.http.app import create_app
+from daymark.http.authentication import Identity
+from daymark.operations.models import OperationPhase
+from mangum import Mangum
+
+from .phase_bootstrap import cycle_of
+from .settings import ApiSettings
+
+
+@cache
+def application() -> Mangum:
+    """The application over the stores that the environment names."""
+    settings = ApiSettings.from_environment(os.environ)
+    client, clock = dynamodb_client(settings.region), WallClock()
+    cycle = cycle_of(settings)
+    machines = {OperationPhase(phase): arn for phase, arn in settings.phase_machines.items()}
+    app = create_app(
+        book=DynamoBookStore(settings.book_table, client),
+        marks=DynamoMarkStore(settings.operations_table, client),
+        records=DynamoDayRecords(settings.operations_table, client),
+        journal=cycle.journal,
+        cycle=cycle,
+        starter=StepFunctionsPhaseStarter(machines, stepfunctions_client(settings.region)),
+        documents=S3Documents(settings.documents_bucket, s3_client(settings.region)),
+        keys=DynamoIdempotencyKeys(settings.operations_table, client, clock),
+        identity=Identity(settings.identity_clients),
+        cursor_key=secret_bytes(settings.cursor_secret, settings.region),
+        clock=clock,
+        systems=("operations",),
+    )
+    return Mangum(app, lifespan="off")
+
+
+def handler(event: dict[str, Any], context: InvocationContext) -> Mapping[str, Any]:
+    """API Gateway request in, response out."""
+    return observed_request("operations_api", application(), event, context)

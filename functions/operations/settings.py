@@ -1,0 +1,54 @@
+"""Settings of the operations functions, composed per function from what it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daymark.adapters.environment import Settings
+
+
+class PhaseSettings(Settings):
+    """What every step of a run needs: the run journal and the fence."""
+
+    region: str
+    operations_table: str
+    fence_table: str
+
+
+class TaskSettings(PhaseSettings):
+    """What every task needs besides: the book and the audit trail."""
+
+    book_table: str
+    audit_table: str
+
+
+class PriceSettings(TaskSettings):
+    """A task that reads the vendor's prices."""
+
+    prices_bucket: str
+
+
+class DocumentSettings(TaskSettings):
+    """A task that reads or writes files."""
+
+    documents_bucket: str
+
+
+class ReportSettings(PriceSettings, DocumentSettings):
+    """A task that writes files about prices."""
+
+
+class ApiSettings(PhaseSettings):
+    """The operations API: it reads the book and the reports, starts the phase machines and checks who calls.
+
+    Attributes:
+        phase_machines: ARN of the state machine of each phase.
+        identity_clients: App client by issuer: whose ID tokens are accepted.
+        cursor_secret: ARN of the secret that signs the cursors of paged lists.
+    """
+
+    book_table: str
+    documents_bucket: str
+    phase_machines: Mapping[str, str]
+    identity_clients: Mapping[str, str]
+    cursor_secret: str

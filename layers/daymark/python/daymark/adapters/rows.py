@@ -1,0 +1,130 @@
+"""What every store does the same way: natural keys, models as canonical JSON, and the claim that comes before any row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from daymark.book.ports import DayRecord
+from daymark.core.audit import canonical_json
+from daymark.core.errors import InvalidInput
+from daymark.core.fence import Claim, Fence, FenceLedger
+from daymark.operations.models import OperationPhase
+
+T = TypeVar("T")
+KEY_SEPARATOR = "#"
+
+
+def natural_key(*parts: str) -> str:
+    """Parts joined by ``#``, which therefore no part may contain.
+
+    >>> natural_key("TENANT", "northstar")
+    'TENANT#northstar'
+    >>> natural_key("TENANT", "north#star")
+    Traceback (most recent call last):
+    daymark.core.errors.InvalidInput: a key part must be non-empty text without '#', got 'north#star'
+    """
+    for part in parts:
+        if not part or KEY_SEPARATOR in part:
+            raise InvalidInput(f"a key part must be non-empty text without {KEY_SEPARATOR!r}, got {part!r}", field="key")
+    return KEY_SEPARATOR.join(parts)
+
+
+def fingerprint(content: str | bytes) -> str:
+    """SHA-256 of a content, in hexadecimal."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+@cache
+def _adapter(model: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(type[Any], model))
+
+
+def plain(model: type[T], value: T) -> Any:
+    """A model as plain JSON data: decimals as strings, dates in ISO form."""
+    return _adapter(cast(Hashable, model)).dump_python(value, mode="json")
+
+
+def encode_model(model: type[T], value: T) -> str:
+    """A model as canonical JSON; fields typed ``Any`` must hold plain JSON data."""
+    return canonical_json(plain(model, value))
+
+
+def decode_model(model: type[T], content: str | Mapping[str, Any]) -> T:
+    """The model back from its JSON text or from plain data; fields a previous version lacked take their defaults.
+
+    Raises:
+        InvalidInput: the content does not fit; ``field`` names the first field at fault.
+    """
+    reader = _adapter(cast(Hashable, model))
+    try:
+        read = reader.validate_json(content) if isinstance(content, str) else reader.validate_python(content)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"stored {model.__name__} cannot be read: {field}: {first['msg']}", field=field) from None
+    return cast(T, read)
+
+
+def unique_contents(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Content by natural key.
+
+    Raises:
+        InvalidInput: one batch names a key twice.
+    """
+    contents: dict[str, str] = {}
+    for key, content in rows:
+        if key in contents:
+            raise InvalidInput(f"the batch holds {key} twice", field="key", key=key)
+        contents[key] = content
+    return contents
+
+
+def claim_rows(ledger: FenceLedger | None, contents: Mapping[str, str], fence: Fence) -> Claim | None:
+    """Claim a batch of rows (content by natural key) before any of them is written.
+
+    One row is claimed by its natural key, a batch by the hash of its sorted keys: the same batch again is a repeat, and a claim
+    whose rows never came is completed by replaying the batch. Without a ledger nothing is fenced and ``None`` comes back.
+
+    Raises:
+        StaleFence: a later epoch owns the fence's scope.
+        Conflict: the same rows were claimed for other content.
+    """
+    if ledger is None or not contents:
+        return None
+    keys = sorted(contents)
+    if len(keys) == 1:
+        return ledger.claim(keys[0], fingerprint(contents[keys[0]]), fence)
+    content = canonical_json([[key, fingerprint(contents[key])] for key in keys])
+    return ledger.claim(f"batch/{fingerprint(canonical_json(keys))}", fingerprint(content), fence)
+
+
+def phase_of(record: DayRecord) -> OperationPhase:
+    """The phase that wrote a day's record; any other text is refused, so that every possible key of a day can be named."""
+    try:
+        return OperationPhase(record.phase)
+    except ValueError:
+        raise InvalidInput(f"phase must be one of {', '.join(OperationPhase)}, got {record.phase!r}", field="phase") from None
+
+
+def document_key(key: str) -> str:
+    """A document's key: a relative path without empty, ``.`` or ``..`` parts, at most 1,024 bytes.
+
+    >>> document_key("reports/../secret")
+    Traceback (most recent call last):
+    daymark.core.errors.InvalidInput: a document key must be a plain relative path, got 'reports/../secret'
+    """
+    if len(key.encode()) > 1024 or any(part in ("", ".", "..") for part in key.split("/")):
+        raise InvalidInput(f"a document key must be a plain relative path, got {key[:80]!r}", field="key")
+    return key
+
+
+def link_seconds(seconds: int) -> int:
+    """How long a link may live: one second to seven days, the longest signature version 4 allows."""
+    if not 1 <= seconds <= 604_800:
+        raise InvalidInput(f"seconds must be 1 to 604800, got {seconds}", field="seconds")
+    return seconds

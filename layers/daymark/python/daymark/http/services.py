@@ -1,0 +1,54 @@
+"""What the routes work with: the ports of the systems, chosen once by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from daymark.book.ports import BookStore, DayRecords, MarkStore
+from daymark.core.clock import Clock
+from daymark.http.authentication import Identity
+from daymark.http.idempotency import IdempotencyKeys
+from daymark.http.pagination import Cursors
+from daymark.operations.cycle import PhaseCycle
+from daymark.operations.models import RunId
+from daymark.operations.ports import Documents, RunJournal
+
+
+class PhaseStarter(Protocol):
+    """Starts the state machine that drives one run; starting the same run again is harmless."""
+
+    def start(self, run: RunId, redo: str | None = None) -> str:
+        """Start the run's machine and return the execution's address.
+
+        With ``redo``, the run keeps what succeeded in the attempt before, except that task and what depends on it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of every route."""
+
+    book: BookStore
+    marks: MarkStore
+    records: DayRecords
+    journal: RunJournal
+    cycle: PhaseCycle
+    starter: PhaseStarter
+    documents: Documents
+    keys: IdempotencyKeys
+    cursors: Cursors
+    identity: Identity
+    clock: Clock
+
+
+def current_services(request: Request) -> Services:
+    """The app's collaborators."""
+    services: Services = request.app.state.services
+    return services
+
+
+CurrentServices = Annotated[Services, Depends(current_services)]

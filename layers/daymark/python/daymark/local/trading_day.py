@@ -1,0 +1,165 @@
+"""Drives one trading day through the deployed state machines and follows it until the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import boto3
+
+from daymark.adapters.dynamodb.book_store import DynamoBookStore
+from daymark.adapters.dynamodb.client import dynamodb_client, s3_client, stepfunctions_client
+from daymark.adapters.dynamodb.day_records import DynamoDayRecords
+from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
+from daymark.adapters.dynamodb.run_journal import DynamoRunJournal
+from daymark.adapters.s3.documents import S3Documents
+from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
+from daymark.book.ports import RecordKind
+from daymark.core.errors import DaymarkError, NotASession
+from daymark.core.sessions import Calendar
+from daymark.core.tenancy import SHARED_TENANT
+from daymark.http.operations.day import portfolio_days
+from daymark.http.operations.models import PhaseBody
+from daymark.local.custodian_feed import deliver_statements
+from daymark.local.seeding import FIRST_SESSION, LAST_SESSION
+from daymark.local.workspace import REGION, Workspace
+from daymark.operations.catalogue import trading_day
+from daymark.operations.models import OperationPhase, OperationSummary, RunId, RunStatus, TaskPriority, TaskStatus
+from daymark.operations.summary import summarise
+
+DEFAULT_DATE = date(2018, 2, 5)
+DATA_LABEL = (
+    "Real: adjusted daily closes of 20 US stocks, S&P 500, VIX, Aaa and Baa yields. Synthetic: bonds priced from those yields, "
+    "the sample book, its people and the custodian's statements."
+)
+POLL_SECONDS = 0.2
+PHASE_SECONDS = 900.0
+
+
+class DayFailed(DaymarkError):
+    """A phase of the day failed; the context names phase, task and reason."""
+
+    code = "day_failed"
+
+
+class TradingDay:
+    """One workspace's trading days."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        outputs = workspace.outputs()
+        dynamodb = dynamodb_client(REGION)
+        self._workspace = workspace
+        self._book = DynamoBookStore(outputs["BookTable"], dynamodb)
+        self._records = DynamoDayRecords(outputs["OperationsTable"], dynamodb)
+        self._journal = DynamoRunJournal(outputs["OperationsTable"], dynamodb)
+        self._ledger = DynamoFenceLedger(outputs["FenceTable"], dynamodb)
+        self._documents = S3Documents(outputs["DocumentsBucket"], s3_client(REGION), self._ledger)
+        self._starter = StepFunctionsPhaseStarter(json.loads(outputs["PhaseMachines"]), stepfunctions_client(REGION))
+
+    @staticmethod
+    def refuse_unless_runnable(session_date: date) -> None:
+        """Refuse a date that is no session, or that the data do not cover.
+
+        Raises:
+            NotASession: the message says why; the context names the nearest sessions that can be run.
+        """
+        calendar = Calendar.exchange()
+        if FIRST_SESSION <= session_date <= LAST_SESSION:
+            calendar.session(session_date)
+            return
+        nearest = FIRST_SESSION if session_date < FIRST_SESSION else LAST_SESSION
+        raise NotASession(
+            f"{session_date} has no prices with enough history: sessions from {FIRST_SESSION} to {LAST_SESSION} can be run",
+            field="date",
+            nearest=nearest.isoformat(),
+        )
+
+    def run(
+        self, session_date: date, phases: Sequence[OperationPhase], progress: Callable[[OperationSummary], None]
+    ) -> list[OperationSummary]:
+        """Run the phases in order, each as a new attempt if an earlier one has ended.
+
+        Raises:
+            DayFailed: a phase failed or did not end in time.
+        """
+        summaries = []
+        for phase in phases:
+            if phase is OperationPhase.POST_MARKET:
+                deliver_statements(self._book, self._workspace.outputs()["PricesBucket"], self._documents, self._ledger, session_date)
+            summary = self._run_phase(session_date, phase, progress)
+            summaries.append(summary)
+            if summary.status is RunStatus.FAILED:
+                raise _failure(summary)
+        self._copy_reports(session_date)
+        return summaries
+
+    def document(self, session_date: date) -> dict[str, Any]:
+        """The day as one document, across tenants: what an operator of this machine may see."""
+        latest = [self._journal.latest(session_date, phase) for phase in OperationPhase]
+        summaries = [self._summary(run) for run in latest if run is not None]
+        portfolios = [
+            {"tenant": tenant} | row.model_dump(mode="json", by_alias=True)
+            for tenant in self._book.tenants()
+            for row in portfolio_days(self._book.portfolios(tenant), self._records, session_date)
+        ]
+        return {
+            "session_date": session_date.isoformat(),
+            "data_label": DATA_LABEL,
+            "phases": [PhaseBody.with_tasks(summary, lambda _tenant: True).model_dump(mode="json") for summary in summaries],
+            "portfolios": portfolios,
+        }
+
+    def _run_phase(self, session_date: date, phase: OperationPhase, progress: Callable[[OperationSummary], None]) -> OperationSummary:
+        run = self._next_run(session_date, phase)
+        execution = self._starter.start(run)
+        deadline = time.monotonic() + PHASE_SECONDS
+        machines = boto3.client("stepfunctions")
+        while True:
+            status = machines.describe_execution(executionArn=execution)
+            if self._journal.latest(session_date, phase) == run:
+                summary = self._summary(run)
+                progress(summary)
+                if summary.status is not RunStatus.RUNNING:
+                    return summary
+            if status["status"] != "RUNNING":
+                cause = status.get("cause") or status.get("output") or status["status"]
+                raise DayFailed(f"{phase} ended without an outcome: {cause}", phase=phase.value, execution=execution)
+            if time.monotonic() > deadline:
+                raise DayFailed(f"{phase} did not end within {PHASE_SECONDS:.0f} s", phase=phase.value, execution=execution)
+            time.sleep(POLL_SECONDS)
+
+    def _next_run(self, session_date: date, phase: OperationPhase) -> RunId:
+        latest = self._journal.latest(session_date, phase)
+        if latest is None:
+            return RunId(session_date, phase)
+        ended = self._summary(latest).status is not RunStatus.RUNNING
+        return RunId(session_date, phase, latest.attempt + 1) if ended else latest
+
+    def _summary(self, run: RunId) -> OperationSummary:
+        return summarise(run, trading_day().tasks(run.phase), self._journal.read(run))
+
+    def _copy_reports(self, session_date: date) -> None:
+        """Bring the day's reports to where a browser can open them."""
+        for tenant in [*self._book.tenants(), SHARED_TENANT]:
+            for record in self._records.find(tenant, session_date, RecordKind.REPORT):
+                for kind in ("html", "pdf"):
+                    self._copy(str(record.body[kind]), session_date)
+
+    def _copy(self, key: str, session_date: date) -> None:
+        target = self._workspace.documents / session_date.isoformat() / key.split("/", 1)[1].replace(f"/{session_date.isoformat()}/", "/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self._documents.get(key))
+
+
+def _failure(summary: OperationSummary) -> DayFailed:
+    """The first critical task that failed, and why."""
+    failed = [task for task in summary.tasks if task.status is TaskStatus.FAILED]
+    task = next((task for task in failed if task.priority is TaskPriority.CRITICAL), failed[0] if failed else None)
+    if task is None:
+        return DayFailed(f"{summary.run.phase} failed", phase=summary.run.phase.value)
+    error: Mapping[str, Any] = task.error or {}
+    reason = error.get("message", "no reason given")
+    return DayFailed(f"{summary.run.phase}: {task.task}: {reason}", phase=summary.run.phase.value, task=task.task, reason=reason)

@@ -1,0 +1,19 @@
+"""Of a day's results the latest phase's counts: what the open measured is superseded once the close has measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daymark.book.ports import DayRecord, RecordKind
+from daymark.operations.models import OperationPhase
+
+_PHASE_ORDER = {phase.value: place for place, phase in enumerate(OperationPhase)}
+
+Results = Mapping[tuple[str, RecordKind], Mapping[str, Any]]
+
+
+def latest_results(records: Sequence[DayRecord]) -> Results:
+    """``{(subject, kind): body}`` of one tenant's day; where two phases wrote the same kind, the later phase's body."""
+    ordered = sorted(records, key=lambda record: _PHASE_ORDER.get(record.phase, -1))
+    return {(record.subject, record.kind): record.body for record in ordered}

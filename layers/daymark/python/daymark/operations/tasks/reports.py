@@ -1,0 +1,166 @@
+"""Report tasks: every client's report and the day's operations report, drawn, filed and recorded with their digests.
+
+A file stands under a key of its own for good. The same records draw the same bytes, so a repeated try is a repeat and not a
+conflict. Only the operations report differs between attempts of its phase, because it tells of them; each attempt files its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from daymark.book.models import PortfolioRecord
+from daymark.book.performance import performance_history
+from daymark.book.ports import BookStore, DayRecords, MarkStore, RecordKind
+from daymark.core.errors import InvalidInput, NotFound, NotPublished
+from daymark.core.instruments import Instrument
+from daymark.core.tenancy import SHARED_TENANT
+from daymark.market_data.models import PricePanel
+from daymark.market_data.price_desk import PriceDesk
+from daymark.operations.catalogue import Catalogue, trading_day
+from daymark.operations.client_report import ClientDay, client_report
+from daymark.operations.day_results import Results, latest_results
+from daymark.operations.models import OperationSummary, RunId, TaskReport
+from daymark.operations.operations_report import operations_report
+from daymark.operations.ports import Documents, ReportRenderer, RunJournal
+from daymark.operations.reporting import Report
+from daymark.operations.summary import summarise
+from daymark.operations.tasks.context import WHOLE, TaskContext
+from daymark.operations.tasks.tenant_work import TenantWork
+
+# Two years of sessions, as many as the overnight risk looks back on.
+HISTORY_SESSIONS = 505
+OPERATIONS_REPORT = "publish_operations_report"
+_ATTEMPT = "attempt-"
+
+
+def attempt_of(subject: str) -> int:
+    """The attempt of the phase that an operations report's record belongs to.
+
+    >>> attempt_of("-"), attempt_of("attempt-3")
+    (1, 3)
+    """
+    return 1 if subject == WHOLE else int(subject.removeprefix(_ATTEMPT))
+
+
+class ReportTasks:
+    """The tasks of the function ``publish_reports``."""
+
+    def __init__(
+        self,
+        desk: PriceDesk,
+        book: BookStore,
+        marks: MarkStore,
+        records: DayRecords,
+        journal: RunJournal,
+        documents: Documents,
+        renderer: ReportRenderer,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        self._desk, self._book, self._marks, self._records = desk, book, marks, records
+        self._journal, self._documents, self._renderer = journal, documents, renderer
+        self._catalogue = catalogue or trading_day()
+
+    def publish_client_reports(self, context: TaskContext) -> TaskReport:
+        """Draw and file the report of every portfolio that was marked today; a record follows its two files."""
+        instruments = self._book.instruments()
+        panel = self._desk.panel(list(instruments), context.session_date, HISTORY_SESSIONS)
+        work, saved = TenantWork(), 0
+        for tenant in self._book.tenants():
+            with work.on(tenant):
+                results = latest_results(self._records.find(tenant, context.session_date))
+                households = {household.household_id: household.name for household in self._book.households(tenant)}
+                rows = []
+                for record in self._book.records(tenant):
+                    portfolio_id = record.portfolio.portfolio_id
+                    with work.on(tenant, portfolio_id):
+                        day = self._client_day(context, record, instruments, households, results, panel)
+                        body = self._file(context, client_report(day), f"reports/{tenant}/{context.session_date}/{portfolio_id}")
+                        rows.append(context.record(tenant, RecordKind.REPORT, portfolio_id, body))
+                self._records.save(rows, context.fence)
+                saved += len(rows)
+                work.tell(tenant, reports=len(rows))
+        return work.report(saved)
+
+    def publish_operations_report(self, context: TaskContext) -> TaskReport:
+        """Draw and file what the day's phases did, up to what this task waits for: the rest is still going on."""
+        results = latest_results(self._records.find(SHARED_TENANT, context.session_date))
+        runs = [self._summary(run) for run in self._latest_runs(context)]
+        report = operations_report(
+            context.session_date,
+            [*runs, self._own_phase(context)],
+            results.get((WHOLE, RecordKind.PRICE_QUALITY)),
+            results.get((WHOLE, RecordKind.REGIME)),
+        )
+        attempt = context.run.attempt
+        name, subject = ("operations", WHOLE) if attempt == 1 else (f"operations.{_ATTEMPT}{attempt}", f"{_ATTEMPT}{attempt}")
+        body = self._file(context, report, f"reports/{SHARED_TENANT}/{context.session_date}/{name}")
+        self._records.save([context.record(SHARED_TENANT, RecordKind.REPORT, subject, body)], context.fence)
+        return TaskReport({"saved": 1, "phases": len(runs) + 1})
+
+    def _client_day(
+        self,
+        context: TaskContext,
+        record: PortfolioRecord,
+        instruments: Mapping[str, Instrument],
+        households: Mapping[str, str],
+        results: Results,
+        panel: PricePanel,
+    ) -> ClientDay:
+        portfolio = record.portfolio
+        mark = self._marks.mark(portfolio.tenant, portfolio.portfolio_id, context.session_date)
+        if mark is None:
+            raise NotFound(f"{portfolio.portfolio_id} was not marked on {context.session_date}", field="mark")
+        sessions, values, drawdowns = _history(record, panel)
+        return ClientDay(
+            portfolio=portfolio,
+            household_name=households.get(portfolio.household_id, portfolio.household_id),
+            session_date=context.session_date,
+            mark=mark,
+            instruments=instruments,
+            bodies={kind: body for (subject, kind), body in results.items() if subject == portfolio.portfolio_id},
+            sessions=sessions,
+            values=values,
+            drawdowns=drawdowns,
+        )
+
+    def _file(self, context: TaskContext, report: Report, stem: str) -> Mapping[str, Any]:
+        html, pdf = self._renderer.render(report)
+        self._documents.put(f"{stem}.html", html, "text/html; charset=utf-8", context.fence)
+        self._documents.put(f"{stem}.pdf", pdf, "application/pdf", context.fence)
+        digests = {"sha256_html": hashlib.sha256(html).hexdigest(), "sha256_pdf": hashlib.sha256(pdf).hexdigest()}
+        return {"html": f"{stem}.html", "pdf": f"{stem}.pdf", **digests}
+
+    def _latest_runs(self, context: TaskContext) -> Sequence[RunId]:
+        """The latest attempt of every other phase of the day, in phase order."""
+        latest = {run.phase: run for run in self._journal.runs(context.session_date)}
+        return [run for phase, run in latest.items() if phase is not context.run.phase]
+
+    def _summary(self, run: RunId) -> OperationSummary:
+        return summarise(run, self._catalogue.tasks(run.phase), self._journal.read(run))
+
+    def _own_phase(self, context: TaskContext) -> OperationSummary:
+        """This very run, cut down to the tasks that this one waits for: they are final, so a second try tells the same."""
+        summary = self._summary(context.run)
+        definitions = self._catalogue.tasks(context.run.phase)
+        final, waiting = set[str](), [OPERATIONS_REPORT]
+        while waiting:
+            before = set(definitions[waiting.pop()].after) - final
+            final |= before
+            waiting += before
+        return replace(summary, ended_at=None, tasks=tuple(task for task in summary.tasks if task.task in final))
+
+
+def _history(record: PortfolioRecord, panel: PricePanel) -> tuple[tuple[date, ...], tuple[float, ...], tuple[float, ...]]:
+    """Sessions, values and drawdowns since the portfolio was first funded; empty where its books allow no return."""
+    booked = [entry.booked for entry in record.cash] + [lot.acquired for lot in record.lots]
+    start = next((place for place, day in enumerate(panel.sessions) if booked and day >= min(booked)), len(panel.sessions))
+    since = PricePanel(panel.sessions[start:], panel.instrument_ids, panel.closes[start:], panel.labels)
+    try:
+        history = performance_history(record, since)
+    except (InvalidInput, NotPublished):
+        return (), (), ()
+    return history.sessions, tuple(history.values.tolist()), tuple(history.drawdowns.tolist())

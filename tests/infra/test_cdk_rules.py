@@ -1,0 +1,53 @@
+"""cdk-nag (AwsSolutions) and cfn-lint find nothing; what is acknowledged has a reason, an owner and an end."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+from cdk.constructs.acknowledgements import RULES, key_prefixes
+
+MOST = 25
+
+
+def test_the_rule_pack_finds_nothing(cloud):
+    assert [(found["ruleName"], found["violatingConstructs"]) for found in cloud.violations] == []
+
+
+def test_every_acknowledgement_covers_something_and_ends_on_its_day(without_acknowledgements):
+    found = {violation["ruleName"] for violation in without_acknowledgements.violations}
+    prefixes = {finding for finding in found if re.fullmatch(r"AwsSolutions-IAM5\[Resource::daymark-data:.*/[a-z]+/\*\]", finding)}
+
+    assert found - prefixes == {rule.finding for rule in RULES}
+    assert {finding.rpartition(">/")[2].split("/")[1] for finding in prefixes} == {
+        each.finding.split("/")[1] for each in key_prefixes({"prices": "prices", "documents": "documents"})
+    }
+
+
+def test_acknowledgements_are_few_and_complete():
+    everything = [*RULES, *key_prefixes({"prices": "prices", "documents": "documents"})]
+
+    assert len(everything) <= MOST
+    assert len({(each.finding, each.stacks) for each in everything}) == len(everything)
+    for each in everything:
+        assert len(each.reason) > 20
+        assert each.owner
+        assert date(2026, 11, 22) < each.expires <= date(2027, 11, 30)
+
+
+def test_cfn_lint_finds_no_error(cloud):
+    templates = [str(path) for path in Path(cloud.folder).glob("assembly-*/*.template.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "cfnlint", "--format", "json", "--regions", "us-east-1", "us-west-2", "--", *templates],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    errors = [found for found in json.loads(done.stdout or "[]") if found["Level"] == "Error"]
+
+    assert len(templates) == 10
+    assert [(found["Rule"]["Id"], found["Message"], found["Location"]["Path"]["CfnPath"]) for found in errors] == []

@@ -1,0 +1,160 @@
+"""Items, natural keys and models as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError
+from daymark.adapters.dynamodb import items
+from daymark.adapters.dynamodb.errors import Contended
+from daymark.adapters.dynamodb.items import MAX_ITEM_BYTES, Row, decode, encode, item_bytes
+from daymark.adapters.dynamodb.table import Table
+from daymark.adapters.dynamodb.tables import TABLES
+from daymark.adapters.rows import claim_rows, decode_model, encode_model, natural_key, unique_contents
+from daymark.book.models import CashEntry, CashKind
+from daymark.core.errors import InvalidInput, Unavailable
+from daymark.core.fence import Claim, Fence
+
+ENTRY = CashEntry("C1", "P1", date(2018, 2, 5), CashKind.DEPOSIT, Decimal("100.10"))
+
+
+def test_a_row_survives_the_item_and_carries_a_version():
+    row = Row("a", "b", '{"amount":"100.10"}', {"generation": 3})
+    item = encode(row)
+    assert item["version"] == {"N": "1"}
+    assert decode(item) == row
+
+
+def test_an_item_may_fill_the_limit_and_not_pass_it():
+    empty = item_bytes(encode(Row("pk", "sk", "")))
+    encode(Row("pk", "sk", "x" * (MAX_ITEM_BYTES - empty)))
+    with pytest.raises(InvalidInput, match=f"item pk sk has {MAX_ITEM_BYTES + 1} bytes"):
+        encode(Row("pk", "sk", "x" * (MAX_ITEM_BYTES - empty - 1) + "é"))
+
+
+@pytest.mark.parametrize("version", [None, {"N": "2"}, {"N": "0"}])
+def test_an_item_of_no_or_an_unknown_version_is_refused(version):
+    item = encode(Row("a", "b", "{}"))
+    item.pop("version")
+    if version:
+        item["version"] = version
+    with pytest.raises(InvalidInput) as refused:
+        decode(item)
+    assert refused.value.field == "version"
+
+
+def test_an_earlier_version_is_upgraded_step_by_step(monkeypatch):
+    first = encode(Row("a", "b", '{"amount":"1.00"}'))
+    monkeypatch.setattr(items, "SCHEMA_VERSION", 3)
+    upgrades = {
+        1: lambda body: {"amounts": [body["amount"]]},
+        2: lambda body: body | {"currency": "USD"},
+    }
+    assert json.loads(decode(first, upgrades).body) == {"amounts": ["1.00"], "currency": "USD"}
+    with pytest.raises(InvalidInput, match="nothing here can upgrade"):
+        decode(first, {1: upgrades[1]})
+
+
+def test_a_model_keeps_its_decimals_and_a_missing_new_field_takes_its_default():
+    text = encode_model(CashEntry, ENTRY)
+    assert json.loads(text)["amount"] == "100.10"
+    assert decode_model(CashEntry, text) == ENTRY
+    before = {name: value for name, value in json.loads(text).items() if name != "instrument_id"}
+    assert decode_model(CashEntry, before) == ENTRY
+
+
+@pytest.mark.parametrize(("name", "value"), [("amount", "1.001"), ("amount", "NaN"), ("booked", "5 Feb"), ("kind", "gift")])
+def test_a_stored_model_that_breaks_a_rule_is_refused(name, value):
+    broken = json.loads(encode_model(CashEntry, ENTRY)) | {name: value}
+    with pytest.raises(InvalidInput):
+        decode_model(CashEntry, broken)
+
+
+def test_key_parts_and_batches():
+    with pytest.raises(InvalidInput):
+        natural_key("TENANT", "a#b")
+    with pytest.raises(InvalidInput):
+        natural_key("TENANT", "")
+    with pytest.raises(InvalidInput, match="twice"):
+        unique_contents([("a", "1"), ("a", "1")])
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.claims: list[tuple[str, str]] = []
+
+    def claim(self, key: str, fingerprint: str, fence: Fence) -> Claim:
+        self.claims.append((key, fingerprint))
+        return Claim.FIRST
+
+
+def test_a_batch_is_claimed_by_its_keys_and_fingerprinted_by_its_contents_in_any_order():
+    fence, ledger = Fence("scope", "us-east-1", 1), Recorder()
+    for rows in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "1", "b": "3"}, {"a": "1", "c": "2"}, {"a": "1"}, {}):
+        claim_rows(ledger, rows, fence)
+    same, again, content, keys, single = ledger.claims
+    assert same == again
+    assert content[0] == same[0]
+    assert content[1] != same[1]
+    assert keys[0] != same[0]
+    assert single[0] == "a"
+
+
+class Reluctant:
+    """Leaves keys unprocessed; ``patience`` rounds bring nothing first."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def batch_get_item(self, **request):
+        ((table, asked),) = request["RequestItems"].items()
+        keys = asked["Keys"]
+        if self.patience:
+            self.patience -= 1
+            return {"Responses": {table: []}, "UnprocessedKeys": {table: {"Keys": keys}}}
+        found = [key | {"version": {"N": "1"}, "body": {"S": "{}"}} for key in keys[:2]]
+        return {"Responses": {table: found}, "UnprocessedKeys": {table: {"Keys": keys[2:]}} if keys[2:] else {}}
+
+
+def test_unprocessed_keys_are_asked_for_again_and_not_for_ever():
+    waits: list[int] = []
+    keys = [("p", str(number)) for number in range(7)]
+    assert set(Table("t", Reluctant(2), waits.append).read_many(keys)) == set(keys)
+    assert waits == [1, 2]
+    with pytest.raises(Unavailable, match="7 keys stay unprocessed"):
+        Table("t", Reluctant(99), lambda retry: None).read_many(keys)
+
+
+class Contending:
+    """Another transaction is in the way, ``times`` times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def put_item(self, **_request):
+        self.times -= 1
+        if self.times >= 0:
+            reasons = {"CancellationReasons": [{"Code": "TransactionConflict"}]}
+            raise ClientError({"Error": {"Code": "TransactionCanceledException"}, **reasons}, "PutItem")
+
+
+def test_contention_is_waited_out_and_not_for_ever():
+    waits: list[int] = []
+    table = Table("t", Contending(4), waits.append)
+    table.transact([table.put(encode(Row("a", "b", "{}")))])
+    assert waits == [1, 2, 3, 4]
+    table = Table("t", Contending(5), lambda retry: None)
+    with pytest.raises(Contended):
+        table.transact([table.put(encode(Row("a", "b", "{}")))])
+
+
+def test_the_tables_are_described_once_and_the_fence_table_has_single_items():
+    assert set(TABLES) == {"book", "operations", "fence", "audit"}
+    assert [table.name for table in TABLES.values() if table.strongly_consistent_regions] == ["fence"]
+    assert TABLES["fence"].sort_key is None
+    assert [key["AttributeName"] for key in TABLES["book"].creation("x")["KeySchema"]] == ["pk", "sk"]
+    assert replace(TABLES["book"], sort_key=None).creation("x")["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]

@@ -1,0 +1,107 @@
+"""The checked-in description of the interface is current, and its page loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from daymark.core.errors import InvalidInput
+from daymark.http.app import checked_in_openapi, create_app
+from daymark.http.docs_page import docs_page
+from daymark.http.openapi import as_text, merged_openapi
+
+from tests.unit.http_world import World, make_world
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()
+
+
+def test_the_checked_in_document_is_current() -> None:
+    assert checked_in_openapi().decode() == as_text(merged_openapi()), "run: python -m daymark.http.openapi"
+
+
+def test_every_route_describes_its_problems_and_needs_a_token() -> None:
+    document = json.loads(checked_in_openapi())
+    assert document["security"] == [{"idToken": []}]
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            assert "application/problem+json" in operation["responses"]["default"]["content"], path
+            assert "422" not in operation["responses"], path
+            assert operation["summary"] and operation["description"], path
+            needs_key = (
+                "Idempotency-Key" in {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+                if verb == "post"
+                else True
+            )
+            assert needs_key, path
+
+
+def test_every_reference_of_the_document_resolves() -> None:
+    text = checked_in_openapi().decode()
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert names <= set(json.loads(text)["components"]["schemas"])
+
+
+class Loads(HTMLParser):
+    """Collects whatever a page would load, and its tags in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "link", "img", "iframe", "object", "embed"):
+            self.loads.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in ("src", "srcset", "background", "onclick", "onload")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_shows_every_route_and_loads_nothing(world: World) -> None:
+    status, page, headers = world.ask("/docs", None)
+    assert status == 200 and headers["content-type"].startswith("text/html")
+    assert headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    reader = Loads()
+    reader.feed(page)
+    assert (reader.loads, reader.open) == ([], [])
+    assert "url(" not in page and "@import" not in page
+    for path in json.loads(checked_in_openapi())["paths"]:
+        assert path in page
+
+
+def test_the_page_escapes_what_the_document_says() -> None:
+    nasty = "<script>alert(1)</script>"
+    schema = {"type": "object", "properties": {nasty: {"type": "string", "description": nasty}}}
+    answer = {"description": "", "content": {"application/json": {"schema": schema}}}
+    operation = {"tags": [nasty], "summary": nasty, "description": nasty, "responses": {"200": answer}}
+    page = docs_page({"info": {"title": nasty, "summary": nasty}, "paths": {f"/{nasty}": {"get": operation}}})
+    assert "<script" not in page
+
+
+def test_the_document_is_served_as_it_is_checked_in(world: World) -> None:
+    status, body, _ = world.ask("/openapi.json", None)
+    assert status == 200 and body == json.loads(checked_in_openapi())
+
+
+def test_a_function_serves_only_its_own_systems(world: World) -> None:
+    services = world.app.state.services
+    given = {
+        "book": services.book, "marks": services.marks, "records": services.records, "journal": services.journal,
+        "cycle": services.cycle, "starter": services.starter, "documents": services.documents, "keys": services.keys,
+        "identity": services.identity, "cursor_key": b"k" * 32,
+    }  # fmt: skip
+    one = make_world()
+    one.app = create_app(**given, systems=("book",))
+    assert one.ask("/v1/book/portfolios", "risk")[0] == 200
+    assert one.ask("/v1/operations/days/2018-02-05", "risk")[0] == 404
+    with pytest.raises(InvalidInput) as refused:
+        create_app(**given, systems=("bok",))
+    assert refused.value.field == "systems"
