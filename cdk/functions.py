@@ -10,6 +10,7 @@ from book.settings import BookApiSettings
 from daymark.adapters.environment import Settings
 from daymark.operations import catalogue
 from daymark.operations.catalogue import trading_day
+from daymark.operations.models import OperationPhase
 from operations import settings as operations
 
 from cdk.constructs.layers import Layer
@@ -85,12 +86,7 @@ _NUMERIC = (Layer.RUNTIME, Layer.SCIENCE)
 def task_seconds(function: str) -> int:
     """The longest any task of a function may take, in whole seconds."""
     day = trading_day()
-    limits = [
-        task.timeout.total_seconds()
-        for phase in catalogue.OperationPhase
-        for task in day.tasks(phase).values()
-        if task.function == function
-    ]
+    limits = [task.timeout.total_seconds() for phase in OperationPhase for task in day.tasks(phase).values() if task.function == function]
     return int(max(limits))
 
 

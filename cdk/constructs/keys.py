@@ -29,7 +29,8 @@ class DataKey(kms.Key):
     @staticmethod
     def alias_arn(scope: Construct, region: str) -> str:
         """The ARN of the data key's alias in any region of the account."""
-        return Stack.of(scope).format_arn(service="kms", region=region, resource=DATA_ALIAS, arn_format=ArnFormat.NO_RESOURCE_NAME)
+        arn: str = Stack.of(scope).format_arn(service="kms", region=region, resource=DATA_ALIAS, arn_format=ArnFormat.NO_RESOURCE_NAME)
+        return arn
 
 
 class LogKey(kms.Key):

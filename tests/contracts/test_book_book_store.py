@@ -163,7 +163,8 @@ def test_of_two_writers_of_one_generation_the_second_gets_a_conflict(aws):
     assert aws.book.record("northstar", "P1") == record(lots=5)
 
 
-def test_without_a_ledger_the_header_itself_decides_between_two_writers(aws):
+@pytest.mark.parametrize("stands_before", [False, True])
+def test_without_a_ledger_the_header_itself_decides_between_two_writers(aws, stands_before):
     class Interrupted(CrashingClient):
         """Lets another writer finish between this writer's chunks and its header."""
 
@@ -179,6 +180,8 @@ def test_without_a_ledger_the_header_itself_decides_between_two_writers(aws):
             return call if callable(method) else method
 
     fence = aws.ledger.open("book", "us-east-1")
+    if stands_before:
+        aws.book.save_record(record(lots=1), fence)
     late = DynamoBookStore(aws.table("book"), Interrupted(aws.dynamodb, 0, after=False))
     with pytest.raises(Conflict):
         late.save_record(record(name="other", lots=2), fence)

@@ -40,7 +40,7 @@ class Assembly:
 
 def synthesise(folder: Path, **context: str) -> Assembly:
     """Build the application in this process and read what it wrote."""
-    from cdk.app import build
+    from cdk.app import build  # noqa: PLC0415 - importing it starts Node, which must be known by then
 
     defaults = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = build({"CDK_DEFAULT_ACCOUNT": ACCOUNT}, context=defaults | context, outdir=str(folder))

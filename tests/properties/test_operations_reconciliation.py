@@ -116,7 +116,7 @@ def test_planted_breaks_are_all_found_and_nothing_else(block):
 
 
 def test_clean_statements_have_no_breaks():
-    for seed in range(5000):
+    for seed in range(3000):
         book, result, _ = case(random.Random(seed), plants=False)
         assert result.break_count == 0, seed
         assert sum(one.matched for one in result.portfolios) == sum(len(mark.positions) + 1 for _, mark in book)

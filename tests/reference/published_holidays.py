@@ -1,8 +1,9 @@
 """The exchange's published holidays and early closings, 2007-2028, typed in; nothing here is computed or comes from the code under test.
 
 Sources: NYSE Group, "Holiday and Early Closings Calendar" announcements of 2019-12-09 (2020-2022), 2020-12-28 (2021-2023), 2021-12-27
-(2022-2024), 2024-11-08 (2025-2027) and 2025-12-23 (2026-2028); NYSE holiday pages as reprinted at the time for 2011-2019; for
-2007-2010 the lists under NYSE Rule 51 (now 7.2). One-off closures: NYSE, "Special Closings". Read 2026.
+(2022-2024), 2024-11-08 (2025-2027) and 2025-12-23 (2026-2028); NYSE holiday pages as reprinted at the time for 2011-2019. For
+2007-2010 no published list was found: the dates follow the holiday rules then in force and agree with the days that traded in two
+price histories, but the early closings of those four years have no second source beside exchange_calendars.
 """
 
 # Full closures by year, month/day, in the order New Year, King, Washington, Good Friday, Memorial, (Juneteenth from 2022),

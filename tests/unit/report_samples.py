@@ -103,7 +103,8 @@ def _bodies(
     weight = {position.instrument_id: float(position.value / value) for position in positions}
     drifts = [
         {"instrument_id": each.instrument_id, "target": float(each.weight), "weight": weight[each.instrument_id],
-         "drift": weight[each.instrument_id] - float(each.weight), "outside_band": abs(weight[each.instrument_id] - float(each.weight)) > 0.03}
+         "drift": weight[each.instrument_id] - float(each.weight),
+         "outside_band": abs(weight[each.instrument_id] - float(each.weight)) > 0.03}
         for each in targets
     ]  # fmt: skip
     rows = [{"instrument_id": row[0], "pnl": row[5], "contribution": float(D(row[5]) / prior)} for row in holdings]
@@ -133,11 +134,14 @@ def _bodies(
     }  # fmt: skip
 
 
+LONG_NAME = " of a company whose registered name is quite unreasonably long, Incorporated"
+
+
 def sixty_holdings() -> ClientDay:
     """Many holdings, some with names that are far too long, gains and losses of all sizes."""
     rows = [
-        (f"STK{n:02d}", f"Holding number {n}" + (" of a company whose registered name is quite unreasonably long, Incorporated" if n % 7 == 0 else ""),
-         str(10 + n * 3), f"{20 + (n * 37) % 190}.{n % 10}25", str(400 + n * 211) + ".00", f"{((n * 7919) % 90001 - 45000) / 100:.2f}")
+        (f"STK{n:02d}", f"Holding number {n}" + (LONG_NAME if n % 7 == 0 else ""), str(10 + n * 3), f"{20 + (n * 37) % 190}.{n % 10}25",
+         f"{400 + n * 211}.00", f"{((n * 7919) % 90001 - 45000) / 100:.2f}")
         for n in range(60)
     ]  # fmt: skip
     return client_day(tuple(rows), name="The Trustees of the Great Northern Railway Superannuation Fund for Salaried Staff (1887) — Growth")
@@ -158,11 +162,15 @@ def only_cash() -> ClientDay:
     return day
 
 
+WARNING = "RRC: today's price is quarantined, the last good close stands in"
+
+
 def runs() -> list[OperationSummary]:
     """Five phases, with a retry, a failure and what was skipped for it."""
     made = []
     plan = {
-        OperationPhase.PRE_MARKET: ["check_session", "load_prices", "gate_prices", "assess_overnight_risk", "check_limits", "classify_regime"],
+        OperationPhase.PRE_MARKET: ["check_session", "load_prices", "gate_prices", "assess_overnight_risk", "check_limits",
+                                    "classify_regime"],
         OperationPhase.MARKET_OPEN: ["check_session", "measure_drift"],
         OperationPhase.MID_DAY: ["check_session", "propose_rebalancing", "find_tax_losses"],
         OperationPhase.MARKET_CLOSE: ["check_session", "load_prices", "gate_prices", "publish_official_closes", "mark_portfolios",
@@ -182,7 +190,7 @@ def runs() -> list[OperationSummary]:
                     name, name.replace("_", " ").capitalize(), TaskPriority.CRITICAL if number < 2 else TaskPriority.HIGH, status,
                     (4 if status is TaskStatus.FAILED else 1) if ran else 0, begin if ran else None, end if ran else None,
                     (end - begin) / timedelta(milliseconds=1) if ran else None,
-                    TaskReport(warnings=("RRC: today's price is quarantined, the last good close stands in",) if name == "gate_prices" else ()),
+                    TaskReport(warnings=(WARNING,) if name == "gate_prices" else ()),
                     {"code": "unavailable", "message": "the archive did not answer within 3 s"} if status is TaskStatus.FAILED else None,
                     "propose_rebalancing failed" if not ran else None,
                 )
@@ -193,6 +201,6 @@ def runs() -> list[OperationSummary]:
     return made
 
 
-QUALITY = {"sessions_checked": 1, "instruments": 22, "quarantined": ["RRC"], "as_of": "2018-02-05",
-           "findings": [{"instrument_id": "RRC", "defect": "scale", "severity": "block", "detail": "1280.3 is 100.4 times the close before (12.751)"}]}  # fmt: skip
+FINDING = {"instrument_id": "RRC", "defect": "scale", "severity": "block", "detail": "1280.3 is 100.4 times the close before (12.751)"}
+QUALITY = {"sessions_checked": 1, "instruments": 22, "quarantined": ["RRC"], "as_of": "2018-02-05", "findings": [FINDING]}
 REGIME = {"regime": "stressed", "measure": "VIX", "value": 0.3732, "as_of": "2018-02-05", "thresholds": {}}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from daymark.core.audit import AuditEntry, ChainFault, canonical_json, merkle_root, verify
+from daymark.core.audit import AuditEntry, ChainFault, canonical_json, chain, merkle_root, verify
 from daymark.core.errors import InvalidInput
 
 DAY = date(2018, 2, 5)
@@ -84,6 +84,12 @@ def test_no_entries_hold_unless_a_hash_was_sealed():
 def test_a_repeated_key_is_a_fault_even_when_the_hashes_hold():
     entry = first({})
     assert verify([entry, entry.then("k", "marked", {})]) == ChainFault(1, "repeats a key")
+
+
+def test_a_gap_in_the_sequence_is_a_fault_even_when_the_hashes_hold():
+    entry = first({})
+    skipped = replace(entry.then("k2", "marked", {}), sequence=2)
+    assert verify([entry, replace(skipped, hash=chain(entry.hash, skipped))]) == ChainFault(1, "sequence does not continue")
 
 
 def test_a_stored_body_that_is_no_json_is_a_fault_and_no_crash():

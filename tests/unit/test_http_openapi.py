@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from daymark.core.errors import InvalidInput
@@ -93,15 +97,23 @@ def test_the_document_is_served_as_it_is_checked_in(world: World) -> None:
 
 def test_a_function_serves_only_its_own_systems(world: World) -> None:
     services = world.app.state.services
-    given = {
-        "book": services.book, "marks": services.marks, "records": services.records, "journal": services.journal,
-        "cycle": services.cycle, "starter": services.starter, "documents": services.documents, "keys": services.keys,
-        "identity": services.identity, "cursor_key": b"k" * 32,
+    given: dict[str, Any] = {
+        "book": services.book, "marks": services.marks, "records": services.records, "identity": services.identity,
+        "cursor_key": b"k" * 32,
     }  # fmt: skip
     one = make_world()
     one.app = create_app(**given, systems=("book",))
     assert one.ask("/v1/book/portfolios", "risk")[0] == 200
     assert one.ask("/v1/operations/days/2018-02-05", "risk")[0] == 404
-    with pytest.raises(InvalidInput) as refused:
-        create_app(**given, systems=("bok",))
-    assert refused.value.field == "systems"
+    for systems in (("bok",), ("operations",)):  # unknown, and one whose collaborators are missing
+        with pytest.raises(InvalidInput) as refused:
+            create_app(**given, systems=systems)
+        assert refused.value.field == "systems"
+
+
+def test_the_book_alone_loads_nothing_of_operations() -> None:
+    """Checked in a fresh interpreter: a cold start must not pay for routes that the function does not serve."""
+    code = "import sys; from daymark.http.app import routes_of; routes_of(('book',)); print([m for m in sys.modules if 'operations' in m])"
+    path = os.pathsep.join(path for path in sys.path if path)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path})
+    assert answer.stdout.strip() == "[]"

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from daymark.core.errors import InvalidInput
-from daymark.operations.journal import Draft, fold
+from daymark.operations.journal import Draft, TaskState, fold
 from daymark.operations.messages import write_outcome
 from daymark.operations.models import (
     OperationPhase,
@@ -20,7 +20,7 @@ from daymark.operations.models import (
     Transition,
     TransitionKind,
 )
-from daymark.operations.planning import Dispatch, End, Limits, Wait, awaits, backoff_seconds, is_quiet, plan, rehearse, settle
+from daymark.operations.planning import Dispatch, End, Limits, Wait, awaits, backoff_seconds, final_status, is_quiet, plan, rehearse, settle
 
 AT = datetime(2018, 2, 5, 21, 0, tzinfo=UTC)
 RUN = RunId(date(2018, 2, 5), OperationPhase.MARKET_CLOSE)
@@ -201,3 +201,14 @@ def test_the_outcome_stands_in_the_journal():
     draft = Draft.upon(state, AT)
     settle(draft, outcome("load"))
     assert draft.lines[0].body == {"outcome": write_outcome(outcome("load"))}
+
+
+def test_a_run_in_which_part_of_a_tenants_work_failed_is_degraded_even_if_every_task_succeeded():
+    def ended(by_tenant):
+        body = {"outcome": {"report": {"measures": {}, "by_tenant": by_tenant, "warnings": []}}}
+        state = opened(task("mark_portfolios", priority=P.CRITICAL))
+        state.tasks["mark_portfolios"] = TaskState(TaskStatus.SUCCEEDED, 1, body=body)
+        return final_status(state)
+
+    assert ended({"northstar": {"portfolios": 10}}) is RunStatus.SUCCEEDED
+    assert ended({"northstar": {"portfolios": 9, "failed": [{"subject": "NS-P01"}]}}) is RunStatus.DEGRADED

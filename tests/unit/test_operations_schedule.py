@@ -1,6 +1,6 @@
 """When a wake counts: late ones, stray ones, half days and early closes decided during the day."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
 from daymark.core.errors import InvalidInput, NotASession
@@ -63,6 +63,8 @@ def test_the_date_is_new_yorks():
     # 23:00 UTC on Monday is 18:00 in New York the same day; 00:30 UTC on Tuesday is still Monday evening there.
     assert phase_due(CALENDAR, datetime(2018, 2, 5, 23, tzinfo=UTC)) == [(MONDAY, OperationPhase.POST_MARKET)]
     assert phase_due(CALENDAR, datetime(2018, 2, 6, 0, 30, tzinfo=UTC)) == []
+    # The close again, by a clock in Tokyo, where it is Tuesday 06:00.
+    assert phase_due(CALENDAR, datetime(2018, 2, 6, 6, tzinfo=timezone(timedelta(hours=9)))) == [(MONDAY, OperationPhase.MARKET_CLOSE)]
 
 
 def test_half_day_of_2018_07_03():

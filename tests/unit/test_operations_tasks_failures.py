@@ -120,6 +120,20 @@ def test_a_lost_fence_stops_the_task_before_anything_is_saved():
     assert world.marks.mark("alpha", "P-A1", MONDAY) is None
 
 
+def test_a_fence_lost_half_way_fails_the_task_although_one_tenant_is_done():
+    world = World().load()
+    command, save = world.command(CLOSE, "mark_portfolios"), world.marks.save
+
+    def lose_the_fence_after(marks, fence):
+        save(marks, fence)
+        world.ledger.open(command.run.scope, "us-west-2")
+
+    world.marks.save = lose_the_fence_after
+    with pytest.raises(StaleFence):
+        world.registry(command)
+    assert world.marks.mark("alpha", "P-A1", MONDAY) is not None and world.marks.mark("beta", "P-B1", MONDAY) is None
+
+
 def test_what_another_try_may_mend_fails_the_task_after_the_others_work():
     world = World().load()
     honest = world.book.records

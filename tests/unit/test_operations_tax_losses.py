@@ -156,6 +156,13 @@ def test_units_with_a_gain_bar_those_behind_them() -> None:
     assert answer.candidates == ()
 
 
+def test_units_behind_a_loss_that_have_a_gain_are_kept() -> None:
+    """4 of 10 units at 13 took over a loss of 20: 72 against 60 is a loss of 12; the other 6, 78 against 90, are kept."""
+    washed = Lot("w", "hers", "GE", date(2017, 12, 1), Decimal(4), Decimal(80), (Disposal(date(2018, 1, 10), Decimal(4), Decimal(60)),))
+    answer = find(record("hers", washed, lot("recent", "130", date(2018, 1, 20))), minimum_loss=Decimal(1))
+    assert [(row.quantity, row.basis, row.loss) for row in answer.candidates] == [(4, 72, 12)]
+
+
 def test_a_lot_already_being_sold_is_refused() -> None:
     household = record("hers", lot("old", "400"))
     assert reason(household, being_sold={("hers", "old")}) == "today's rebalancing already sells from this lot"

@@ -17,4 +17,5 @@ def secret_bytes(arn: str, region: str) -> bytes:
     """
     client = boto3.client("secretsmanager", config=client_settings(region, connect_seconds=1.0, read_seconds=3.0, attempts=4))
     with translated("reading the cursor secret"):
-        return client.get_secret_value(SecretId=arn)["SecretString"].encode()
+        value: str = client.get_secret_value(SecretId=arn)["SecretString"]
+    return value.encode()

@@ -118,11 +118,11 @@ def fixed_point(values: Sequence[Decimal], field: str) -> IntArray:
     for place, value in enumerate(values):
         try:
             scaled = EXACT.multiply(value, Decimal(UNITS_PER_ONE))
-            if scaled != scaled.to_integral_value() or abs(scaled) > _INT64_MAX:
+            if scaled != scaled.to_integral_value():
                 raise InvalidInput(f"{value} does not fit four decimals of fixed point", field=f"{field}[{place}]")
             counts[place] = int(scaled)
         except (DecimalException, ValueError, OverflowError):
-            raise InvalidInput(f"{value} is not a finite number", field=f"{field}[{place}]") from None
+            raise InvalidInput(f"{value} does not fit four decimals of fixed point", field=f"{field}[{place}]") from None
     return counts
 
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from daymark.book.ports import BookStore, DayRecords, MarkStore
 from daymark.core.clock import Clock, WallClock
 from daymark.core.errors import InvalidInput
 from daymark.http.authentication import Identity
-from daymark.http.book.router import router as book_router
 from daymark.http.docs_page import docs_page
-from daymark.http.idempotency import IdempotencyKeys
-from daymark.http.operations.reports import router as reports_router
-from daymark.http.operations.router import router as operations_router
 from daymark.http.pagination import Cursors
 from daymark.http.problem_details import MEDIA_TYPE, install_problem_details
-from daymark.http.services import PhaseStarter, Services
-from daymark.operations.cycle import PhaseCycle
-from daymark.operations.ports import Documents, RunJournal
+from daymark.http.services import OperationsServices, PhaseStarter, Services
+
+if TYPE_CHECKING:
+    from daymark.book.ports import BookStore, DayRecords, MarkStore
+    from daymark.http.idempotency import IdempotencyKeys
+    from daymark.operations.cycle import PhaseCycle
+    from daymark.operations.ports import Documents, RunJournal
 
 MAX_BODY_BYTES = 64 * 1024
-SYSTEMS: Mapping[str, tuple[APIRouter, ...]] = {"book": (book_router,), "operations": (operations_router, reports_router)}
+_ROUTERS = {
+    "book": ("daymark.http.book.router",),
+    "operations": ("daymark.http.operations.router", "daymark.http.operations.reports"),
+}
+SYSTEMS = tuple(_ROUTERS)
 PROBLEM = "#/components/schemas/Problem"
 _PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM}}}}
@@ -38,15 +42,15 @@ def create_app(
     book: BookStore,
     marks: MarkStore,
     records: DayRecords,
-    journal: RunJournal,
-    cycle: PhaseCycle,
-    starter: PhaseStarter,
-    documents: Documents,
-    keys: IdempotencyKeys,
     identity: Identity,
     cursor_key: bytes,
+    journal: RunJournal | None = None,
+    cycle: PhaseCycle | None = None,
+    starter: PhaseStarter | None = None,
+    documents: Documents | None = None,
+    keys: IdempotencyKeys | None = None,
     clock: Clock | None = None,
-    systems: Sequence[str] = tuple(SYSTEMS),
+    systems: Sequence[str] = SYSTEMS,
 ) -> FastAPI:
     """The application with its collaborators.
 
@@ -54,41 +58,35 @@ def create_app(
         book: Portfolios, lots and cash.
         marks: Closing marks.
         records: The results each day leaves behind.
-        journal: The runs' journals.
+        identity: Whose tokens are accepted.
+        cursor_key: Secret of at least 32 bytes, the same in every instance, or cursors of one are refused by the other.
+        journal: The runs' journals; this and the next four are needed where operations are served.
         cycle: Reads runs and checks what may be started.
         starter: Starts a phase's state machine.
         documents: Where reports lie.
         keys: Calls made, by idempotency key.
-        identity: Whose tokens are accepted.
-        cursor_key: Secret of at least 32 bytes, the same in every instance, or cursors of one are refused by the other.
         clock: Wall time; the machine's if absent.
         systems: Which systems' routes this function serves.
 
     Raises:
-        InvalidInput: an unknown system, or too short a key.
+        InvalidInput: an unknown system, a collaborator that is missing, or too short a key.
     """
-    unknown = [name for name in systems if name not in SYSTEMS]
-    if unknown:
-        raise InvalidInput(f"no routes for {unknown[0]}; known: {', '.join(SYSTEMS)}", field="systems")
+    operations = None
+    if "operations" in systems:
+        if journal is None or cycle is None or starter is None or documents is None or keys is None:
+            raise InvalidInput("operations need journal, cycle, starter, documents and keys", field="systems")
+        operations = OperationsServices(journal, cycle, starter, documents, keys)
     app = routes_of(systems)
-    app.state.services = Services(
-        book=book,
-        marks=marks,
-        records=records,
-        journal=journal,
-        cycle=cycle,
-        starter=starter,
-        documents=documents,
-        keys=keys,
-        cursors=Cursors(cursor_key),
-        identity=identity,
-        clock=clock or WallClock(),
-    )
+    app.state.services = Services(book, marks, records, Cursors(cursor_key), identity, clock or WallClock(), operations)
     return app
 
 
 def routes_of(systems: Sequence[str]) -> FastAPI:
-    """The application without collaborators: enough to describe it."""
+    """The application without collaborators: enough to describe it.
+
+    Raises:
+        InvalidInput: an unknown system.
+    """
     app = FastAPI(
         title="Daymark",
         summary="A wealth manager's trading day: portfolios, marks, runs and reports.",
@@ -102,11 +100,18 @@ def routes_of(systems: Sequence[str]) -> FastAPI:
     )
     install_problem_details(app)
     for system in systems:
-        for router in SYSTEMS[system]:
+        for router in _routers(system):
             app.include_router(router, responses=_PROBLEM)
     app.add_api_route("/openapi.json", _read_openapi, include_in_schema=False)
     app.add_api_route("/docs", _read_docs, include_in_schema=False)
     return app
+
+
+def _routers(system: str) -> list[APIRouter]:
+    """A system's routers, imported only by the function that serves them: a cold start pays for its own routes alone."""
+    if system not in _ROUTERS:
+        raise InvalidInput(f"no routes for {system}; known: {', '.join(SYSTEMS)}", field="systems")
+    return [import_module(module).router for module in _ROUTERS[system]]
 
 
 def checked_in_openapi() -> bytes:

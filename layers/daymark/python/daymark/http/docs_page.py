@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -78,9 +79,14 @@ def _says(parameter: Mapping[str, Any]) -> str:
     return str(parameter.get("description") or parameter["schema"].get("description") or "")
 
 
+def _prose(text: str) -> str:
+    """Escaped text in which `marked` words are set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _row(name: str, kind: str, says: str, *, required: bool) -> str:
     need = "" if required else " <span class=soft>optional</span>"
-    return f"<tr><td><code>{escape(name)}</code>{need}</td><td>{escape(kind)}</td><td>{escape(says)}</td></tr>"
+    return f"<tr><td><code>{escape(name)}</code>{need}</td><td>{escape(kind)}</td><td>{_prose(says)}</td></tr>"
 
 
 def _object(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:

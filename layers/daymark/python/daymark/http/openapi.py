@@ -23,7 +23,7 @@ _SCHEME = {
 
 def merged_openapi() -> dict[str, Any]:
     """The document for every system's routes."""
-    document = routes_of(tuple(SYSTEMS)).openapi()
+    document = routes_of(SYSTEMS).openapi()
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"].update({"Problem": problem, **problem.pop("$defs")})
     document["components"]["securitySchemes"] = {"idToken": _SCHEME}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from daymark.book.ports import BookStore, DayRecords, MarkStore
 from daymark.core.clock import Clock
+from daymark.core.errors import InvalidInput
 from daymark.http.authentication import Identity
-from daymark.http.idempotency import IdempotencyKeys
 from daymark.http.pagination import Cursors
-from daymark.operations.cycle import PhaseCycle
-from daymark.operations.models import RunId
-from daymark.operations.ports import Documents, RunJournal
+
+if TYPE_CHECKING:
+    # A function that serves the book alone loads nothing of operations.
+    from daymark.book.ports import BookStore, DayRecords, MarkStore
+    from daymark.http.idempotency import IdempotencyKeys
+    from daymark.operations.cycle import PhaseCycle
+    from daymark.operations.models import RunId
+    from daymark.operations.ports import Documents, RunJournal
 
 
 class PhaseStarter(Protocol):
@@ -29,20 +33,27 @@ class PhaseStarter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """The collaborators of every route."""
+class OperationsServices:
+    """The collaborators that only the operations routes have."""
 
-    book: BookStore
-    marks: MarkStore
-    records: DayRecords
     journal: RunJournal
     cycle: PhaseCycle
     starter: PhaseStarter
     documents: Documents
     keys: IdempotencyKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of every route; ``operations`` where those routes are served."""
+
+    book: BookStore
+    marks: MarkStore
+    records: DayRecords
     cursors: Cursors
     identity: Identity
     clock: Clock
+    operations: OperationsServices | None = None
 
 
 def current_services(request: Request) -> Services:
@@ -51,4 +62,13 @@ def current_services(request: Request) -> Services:
     return services
 
 
+def current_operations(request: Request) -> OperationsServices:
+    """The app's collaborators for operations."""
+    operations = current_services(request).operations
+    if operations is None:
+        raise InvalidInput("this application serves no operations", field="systems")
+    return operations
+
+
 CurrentServices = Annotated[Services, Depends(current_services)]
+CurrentOperations = Annotated[OperationsServices, Depends(current_operations)]

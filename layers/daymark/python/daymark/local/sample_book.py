@@ -130,11 +130,9 @@ class _Account:
         """As many whole units as the budget, and the cash there is, will pay."""
         price = self.market.closes[instrument_id][at]
         units = int((min(budget, self.cash) / price).to_integral_value(ROUND_FLOOR))
-        # Rounding the cost to the cent may pass the last cent of cash.
-        while units > 0 and to_cents(price * units) > self.cash:
-            units -= 1
         if units <= 0:
             return
+        # Cash is whole cents, so a cost below it stays below it when rounded.
         cost = to_cents(price * units)
         self._lots.append(_OpenLot(instrument_id, self.market.sessions[at], units, cost, units))
         self.units[instrument_id] = self.units.get(instrument_id, 0) + units
@@ -214,7 +212,8 @@ def _calendar(plan: AccountPlan, market: SampleMarket, start: int, rng: random.R
     events[start + rng.randrange(30, 45)] = ["invest the rest"]
     for year in range(market.sessions[start].year, LAST.year + 1):
         for quarter, month in enumerate((1, 4, 7, 10)):
-            at = market.place(date(year, month, 1)) + rng.randrange(3, 12)
+            # Early in the month: what January 2018 buys lies more than 30 days before the shown day and washes nothing.
+            at = market.place(date(year, month, 1)) + rng.randrange(0, 3)
             if at < start + 45:
                 continue
             events.setdefault(at, []).append("quarter")

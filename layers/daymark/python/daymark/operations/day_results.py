@@ -10,6 +10,8 @@ from daymark.operations.models import OperationPhase
 
 _PHASE_ORDER = {phase.value: place for place, phase in enumerate(OperationPhase)}
 
+ATTEMPT = "attempt-"
+
 Results = Mapping[tuple[str, RecordKind], Mapping[str, Any]]
 
 
@@ -17,3 +19,12 @@ def latest_results(records: Sequence[DayRecord]) -> Results:
     """``{(subject, kind): body}`` of one tenant's day; where two phases wrote the same kind, the later phase's body."""
     ordered = sorted(records, key=lambda record: _PHASE_ORDER.get(record.phase, -1))
     return {(record.subject, record.kind): record.body for record in ordered}
+
+
+def attempt_of(subject: str) -> int:
+    """The attempt of its phase that an operations report's record belongs to; the first one's subject is ``"-"``.
+
+    >>> attempt_of("-"), attempt_of("attempt-3")
+    (1, 3)
+    """
+    return int(subject.removeprefix(ATTEMPT)) if subject.startswith(ATTEMPT) else 1

@@ -208,7 +208,7 @@ def read_outcome(document: object, received_at: datetime) -> TaskOutcome:
 def without_answer(task: str, try_number: int, name: str, started_at: datetime, ended_at: datetime) -> TaskOutcome:
     """The outcome of a try that gave no answer; another try may help."""
     code, how = (TIMED_OUT, "was stopped at its time limit") if name in _TIME_LIMITS else (CRASHED, "ended without an answer")
-    error = {"code": code, "message": f"{task} {how}: {name}", "field": None, "context": {}}
+    error: dict[str, Any] = {"code": code, "message": f"{task} {how}: {name}", "field": None, "context": {}}
     return TaskOutcome(task, try_number, False, started_at, ended_at, error=error, retryable=True)
 
 

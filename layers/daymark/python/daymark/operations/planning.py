@@ -11,7 +11,7 @@ The rules:
 - When a task fails, what waits for it (directly or not) is skipped, with the cause named. Tasks that do not depend on it go
   on, also after a critical failure: a backup or a sealed audit chain is worth having on the worst day.
 - When the run's budget is over nothing new starts; what has not started is skipped, what waits for a retry has failed.
-- The end is FAILED if any critical task did not succeed, else DEGRADED if any task did not, else SUCCEEDED.
+- The end is FAILED if a critical task did not succeed, DEGRADED if another did not or one left out part of a tenant's work.
 """
 
 from __future__ import annotations
@@ -172,7 +172,14 @@ def final_status(state: RunState) -> RunStatus:
     lost = [name for name, task in state.tasks.items() if task.status is not TaskStatus.SUCCEEDED]
     if any(state.definitions[name].priority is TaskPriority.CRITICAL for name in lost):
         return RunStatus.FAILED
-    return RunStatus.DEGRADED if lost else RunStatus.SUCCEEDED
+    partial = any(_left_something_out(task.body) for task in state.tasks.values())
+    return RunStatus.DEGRADED if lost or partial else RunStatus.SUCCEEDED
+
+
+def _left_something_out(body: Mapping[str, Any]) -> bool:
+    """Whether a task that succeeded says that part of a tenant's work failed: a run must not look whole then."""
+    report = body.get("outcome", {}).get("report") or {}
+    return any("failed" in part for part in report.get("by_tenant", {}).values())
 
 
 def rehearse(run: RunId, definitions: Mapping[str, TaskDefinition], cap: int, now: datetime) -> tuple[tuple[str, ...], ...]:
@@ -212,7 +219,7 @@ def _give_up_lost(draft: Draft, limits: Limits) -> None:
         if not taken_over and draft.now < _lost_at(state, name, limits):
             continue
         why = "its driver was taken over" if taken_over else f"no outcome within {state.definitions[name].timeout.total_seconds():g} s"
-        error = {"code": LOST, "message": f"{name} try {task.tries} is lost: {why}", "field": None, "context": {}}
+        error: dict[str, Any] = {"code": LOST, "message": f"{name} try {task.tries} is lost: {why}", "field": None, "context": {}}
         since = task.running_since or draft.now
         settle(draft, TaskOutcome(name, task.tries, False, since, max(since, draft.now), error=error, retryable=True))
 

@@ -114,7 +114,7 @@ def propose_rebalancing(
         tuple(trades),
         cash,
         volume / (2 * mark.value) if volume else _NONE,
-        tuple(sorted(left)),
+        tuple(left),
     )
 
 
@@ -155,13 +155,13 @@ class _Desk:
         side = Side.SELL if row.drift > 0 else Side.BUY
         gap = abs(row.target * self._mark.value - row.value)
         wanted = (gap / price).quantize(_UNIT, ROUND_HALF_DOWN)
-        available = self._held(row.instrument_id) if side is Side.SELL else max(cash, _NONE) / price
+        available = self._held(row.instrument_id) if side is Side.SELL else cash / price
         units = min(wanted, available.quantize(_UNIT, ROUND_FLOOR))
         amount = to_cents(units * price)
         if wanted and to_cents(wanted * price) < self._portfolio.minimum_trade:
             return None, LeftOutside.MINIMUM_TRADE
         why = LeftOutside.CASH if units < wanted and side is Side.BUY else LeftOutside.WHOLE_UNITS
-        if units == 0 or amount < self._portfolio.minimum_trade:
+        if units <= 0 or amount < self._portfolio.minimum_trade:
             return None, why
         is_mended = abs(gap - amount) <= self._portfolio.drift_band * self._mark.value
         lots = self._select(row.instrument_id, units, price) if side is Side.SELL else ()

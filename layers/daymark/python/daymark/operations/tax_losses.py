@@ -120,10 +120,7 @@ def find_tax_losses(
     candidates: dict[str, list[LossCandidate]] = defaultdict(list)
     refused: dict[str, list[RefusedLoss]] = defaultdict(list)
     for (portfolio_id, lot_id), members in lots.items():
-        field = f"closes[{members[0].instrument_id}]"
-        close = closes.get(members[0].instrument_id)
-        if close is None or decimal_of(close.price, field) <= 0:
-            raise InvalidInput(f"no price above zero for {members[0].instrument_id}", field=field)
+        close = _price(closes, members[0].instrument_id)
         found = _losses(members, close, on)
         loss = sum((candidate.loss for candidate in found), Decimal(0))
         if loss < minimum_loss:
@@ -138,6 +135,14 @@ def find_tax_losses(
         for portfolio_id in sorted(taxable)
         if taxable[portfolio_id]
     }
+
+
+def _price(closes: Mapping[str, ClosingPrice], instrument_id: str) -> ClosingPrice:
+    field = f"closes[{instrument_id}]"
+    close = closes.get(instrument_id)
+    if close is None or decimal_of(close.price, field) <= 0:
+        raise InvalidInput(f"no price above zero for {instrument_id}", field=field)
+    return close
 
 
 def _refuse_bad_input(household: Sequence[PortfolioRecord], planned: Sequence[PlannedPurchase], minimum_loss: Decimal) -> None:

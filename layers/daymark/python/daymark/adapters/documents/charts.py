@@ -13,7 +13,7 @@ from daymark.operations.reporting import ContributionChart, HistoryChart, Timeli
 Chart = HistoryChart | ContributionChart | TimelineChart
 
 WIDTH = 620
-_AXIS = 46
+_AXIS = 54
 INK, SOFT, LINE, LOSS, ACCENT, WASH = "#1d2733", "#66707c", "#d5d9de", "#8c2f2f", "#24506f", "#c9d6df"
 _FONT = "Libertinus Serif, Georgia, Times New Roman, serif"
 _STATUS_COLOURS = {"SUCCEEDED": ACCENT, "FAILED": LOSS, "SKIPPED": SOFT}

@@ -62,7 +62,8 @@ class DynamoRunJournal:
         puts = [self._table.put(encode(row), NOTHING_THERE) for row in _rows(run, transitions)]
         end = Row(_session_key(run.session_date), _run_key(run), canonical_json({"run_id": str(run)}), {LENGTH: first + len(transitions)})
         if first == 0:
-            puts.append(self._table.put(encode(end), NOTHING_THERE))
+            # That nothing stands yet, the row of sequence 0 says.
+            puts.append(self._table.put(encode(end)))
             # The same row from every run of the day: written again, not compared.
             puts.append(self._table.put(encode(Row(SESSIONS, f"SESSION#{run.session_date.isoformat()}", "{}"))))
         else:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from daymark.book.holdings import cash_balance, positions
 from daymark.book.models import Portfolio
+from daymark.book.ports import BookStore
 from daymark.core.entitlement import Action, may, require
 from daymark.core.errors import InvalidInput, NotFound
 from daymark.core.lots import Lot
@@ -19,7 +20,7 @@ from daymark.http.book.models import HoldingsBody, LotBody, MarkBody, MarkSummar
 from daymark.http.pagination import Page, after_position
 from daymark.http.parameters import CalendarDate, PagedQuery, PortfolioId, SessionDate
 from daymark.http.parameters import Query as StrictQuery
-from daymark.http.services import CurrentServices, Services
+from daymark.http.services import CurrentServices
 
 router = APIRouter(prefix="/v1/book", tags=["book"])
 
@@ -37,13 +38,13 @@ class LotsQuery(PagedQuery):
     open: bool | None = Field(default=None, description="Only lots with units left (`true`) or without (`false`).")
 
 
-def visible_portfolio(services: Services, principal: Principal, portfolio_id: str) -> Portfolio:
+def visible_portfolio(book: BookStore, principal: Principal, portfolio_id: str) -> Portfolio:
     """The portfolio, if the caller may read it; only the caller's own tenant is ever looked into.
 
     Raises:
         NotFound: no such portfolio, or not the caller's to see.
     """
-    portfolio = services.book.portfolio(principal.tenant, portfolio_id)
+    portfolio = book.portfolio(principal.tenant, portfolio_id)
     require(principal, Action.READ, portfolio.resource, "portfolio")
     return portfolio
 
@@ -61,7 +62,7 @@ def list_portfolios(principal: CurrentPrincipal, services: CurrentServices, quer
 @router.get("/portfolios/{portfolio_id}", summary="One portfolio")
 def read_portfolio(principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId) -> PortfolioBody:
     """Who owns and advises it, how it is taxed, its targets and limits."""
-    return PortfolioBody.of(visible_portfolio(services, principal, portfolio_id))
+    return PortfolioBody.of(visible_portfolio(services.book, principal, portfolio_id))
 
 
 @router.get("/portfolios/{portfolio_id}/positions", summary="Positions and cash on a day")
@@ -69,7 +70,7 @@ def list_positions(
     principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId, query: Annotated[HoldingsQuery, Query()]
 ) -> HoldingsBody:
     """What the lots and cash entries up to that day add up to."""
-    visible_portfolio(services, principal, portfolio_id)
+    visible_portfolio(services.book, principal, portfolio_id)
     on = query.on or services.clock.now().date()
     record = services.book.record(principal.tenant, portfolio_id)
     instruments = services.book.instruments()
@@ -82,7 +83,7 @@ def list_lots(
     principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId, query: Annotated[LotsQuery, Query()]
 ) -> Page[LotBody]:
     """Every purchase made up to that day, with what was sold of it up to that day; sorted by lot id."""
-    visible_portfolio(services, principal, portfolio_id)
+    visible_portfolio(services.book, principal, portfolio_id)
     on = query.on or services.clock.now().date()
     asked = {"portfolio_id": portfolio_id, "on": query.on, "open": query.open}
     position = services.cursors.position(query.cursor, principal, "lots", asked) if query.cursor else None
@@ -101,7 +102,7 @@ def list_marks(
     principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId, query: Annotated[PagedQuery, Query()]
 ) -> Page[MarkSummaryBody]:
     """The portfolio's value at each session's close."""
-    visible_portfolio(services, principal, portfolio_id)
+    visible_portfolio(services.book, principal, portfolio_id)
     asked = {"portfolio_id": portfolio_id}
     before = None
     if query.cursor:
@@ -122,7 +123,7 @@ def _date(position: str) -> date:
 @router.get("/portfolios/{portfolio_id}/marks/{session_date}", summary="One closing value, position by position")
 def read_mark(principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId, session_date: SessionDate) -> MarkBody:
     """Each position at its price, with the label that says what the price truly is."""
-    visible_portfolio(services, principal, portfolio_id)
+    visible_portfolio(services.book, principal, portfolio_id)
     mark = services.marks.mark(principal.tenant, portfolio_id, session_date)
     if mark is None:
         raise NotFound("no such mark")

@@ -17,8 +17,8 @@ from daymark.http.book.router import visible_portfolio
 from daymark.http.operations.models import ReportBody, ReportLinksBody
 from daymark.http.pagination import Page, after_position
 from daymark.http.parameters import CalendarDate, PagedQuery, SessionDate, Subject
-from daymark.http.services import CurrentServices, Services
-from daymark.operations.tasks.reports import attempt_of
+from daymark.http.services import CurrentOperations, CurrentServices, Services
+from daymark.operations.day_results import attempt_of
 
 router = APIRouter(prefix="/v1/operations", tags=["operations"])
 
@@ -69,20 +69,22 @@ def _report(record: DayRecord, subject: str) -> ReportBody:
 
 
 @router.get("/reports/{session_date}/{subject}", summary="Links to one report")
-def read_report(principal: CurrentPrincipal, services: CurrentServices, session_date: SessionDate, subject: Subject) -> ReportLinksBody:
+def read_report(
+    principal: CurrentPrincipal, services: CurrentServices, operations: CurrentOperations, session_date: SessionDate, subject: Subject
+) -> ReportLinksBody:
     """Addresses of the HTML and PDF that need no sign-in and work for five minutes."""
     if subject == OPERATIONS:
         require(principal, Action.READ, _SHARED, "report")
         found = _operations_reports(services, session_date)
     else:
-        portfolio = visible_portfolio(services, principal, subject)
+        portfolio = visible_portfolio(services.book, principal, subject)
         found = list(services.records.find(portfolio.tenant, session_date, RecordKind.REPORT, portfolio.portfolio_id))
     if not found:
         raise NotFound("no such report")
     record = found[-1]
     return ReportLinksBody(
         **_report(record, subject).model_dump(),
-        html=services.documents.link(str(record.body["html"]), LINK_SECONDS),
-        pdf=services.documents.link(str(record.body["pdf"]), LINK_SECONDS),
+        html=operations.documents.link(str(record.body["html"]), LINK_SECONDS),
+        pdf=operations.documents.link(str(record.body["pdf"]), LINK_SECONDS),
         expires_in_seconds=LINK_SECONDS,
     )

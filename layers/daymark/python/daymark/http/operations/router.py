@@ -21,7 +21,7 @@ from daymark.http.operations.day import DATA_LABEL, portfolio_days
 from daymark.http.operations.models import DayBody, JobBody, MaySee, PhaseBody, RunBody, RunList, StartRun, TaskBody, TaskList
 from daymark.http.parameters import CalendarDate, IdempotencyKey, SessionDate, TaskName
 from daymark.http.parameters import Query as StrictQuery
-from daymark.http.services import CurrentServices, Services
+from daymark.http.services import CurrentOperations, CurrentServices, OperationsServices
 from daymark.operations.models import OperationPhase, OperationSummary, RunId
 
 router = APIRouter(prefix="/v1/operations", tags=["operations"])
@@ -46,72 +46,74 @@ def own_tenants(principal: Principal) -> MaySee:
     return lambda tenant: may(principal, Action.READ, Resource(tenant))
 
 
-def _named_run(services: Services, session_date: date, phase: OperationPhase, attempt: int | None = None) -> OperationSummary:
+def _named_run(operations: OperationsServices, session_date: date, phase: OperationPhase, attempt: int | None = None) -> OperationSummary:
     """An attempt of a phase, the latest unless one is named.
 
     Raises:
         NotFound: it was never opened.
     """
-    run = services.journal.latest(session_date, phase) if attempt is None else RunId(session_date, phase, attempt)
+    run = operations.journal.latest(session_date, phase) if attempt is None else RunId(session_date, phase, attempt)
     if run is None:
         raise NotFound("no such run")
-    return services.cycle.summary(run)
+    return operations.cycle.summary(run)
 
 
 @router.get("/runs", summary="A day's runs")
-def list_runs(principal: CurrentPrincipal, services: CurrentServices, query: Annotated[DayQuery, Query()]) -> RunList:
+def list_runs(principal: CurrentPrincipal, operations: CurrentOperations, query: Annotated[DayQuery, Query()]) -> RunList:
     """Every attempt of every phase, in phase order."""
     require(principal, Action.READ, RUNS, "run")
-    return RunList(items=[RunBody.of(services.cycle.summary(run)) for run in services.journal.runs(query.session_date)])
+    return RunList(items=[RunBody.of(operations.cycle.summary(run)) for run in operations.journal.runs(query.session_date)])
 
 
 @router.get("/runs/{session_date}/{phase}", summary="One run with its tasks")
 def read_run(
     principal: CurrentPrincipal,
-    services: CurrentServices,
+    operations: CurrentOperations,
     session_date: SessionDate,
     phase: OperationPhase,
     query: Annotated[AttemptQuery, Query()],
 ) -> PhaseBody:
     """Its status, times and tasks."""
     require(principal, Action.READ, RUNS, "run")
-    return PhaseBody.with_tasks(_named_run(services, session_date, phase, query.attempt), own_tenants(principal))
+    return PhaseBody.with_tasks(_named_run(operations, session_date, phase, query.attempt), own_tenants(principal))
 
 
 @router.get("/runs/{session_date}/{phase}/tasks", summary="The tasks of a run")
 def list_tasks(
     principal: CurrentPrincipal,
-    services: CurrentServices,
+    operations: CurrentOperations,
     session_date: SessionDate,
     phase: OperationPhase,
     query: Annotated[AttemptQuery, Query()],
 ) -> TaskList:
     """Each task's status, tries, times, measures and error."""
     require(principal, Action.READ, RUNS, "run")
-    summary = _named_run(services, session_date, phase, query.attempt)
+    summary = _named_run(operations, session_date, phase, query.attempt)
     return TaskList(items=[TaskBody.of(task, own_tenants(principal)) for task in summary.tasks])
 
 
 @router.post("/runs", status_code=202, summary="Start a phase by hand")
-def start_run(principal: CurrentPrincipal, services: CurrentServices, body: StartRun, key: IdempotencyKey, response: Response) -> JobBody:
+def start_run(
+    principal: CurrentPrincipal, operations: CurrentOperations, body: StartRun, key: IdempotencyKey, response: Response
+) -> JobBody:
     """Open the phase's next attempt. A dry run answers what would run, in order, and starts nothing."""
     require(principal, Action.OPERATE, RUNS, "run")
 
     def job() -> JobBody:
-        waves = services.cycle.dry_run(RunId(body.session_date, body.phase))
-        latest = services.journal.latest(body.session_date, body.phase)
+        waves = operations.cycle.dry_run(RunId(body.session_date, body.phase))
+        latest = operations.journal.latest(body.session_date, body.phase)
         if body.dry_run:
             return JobBody.of(RunId(body.session_date, body.phase, latest.attempt + 1 if latest else 1), waves=waves)
-        return JobBody.of(services.cycle.next_attempt(latest) if latest else RunId(body.session_date, body.phase))
+        return JobBody.of(operations.cycle.next_attempt(latest) if latest else RunId(body.session_date, body.phase))
 
     call = payload_hash("start_run", body.model_dump(mode="json"))
-    return _accept(services, scope_of(principal), key, call, job, response)
+    return _accept(operations, scope_of(principal), key, call, job, response)
 
 
 @router.post("/runs/{session_date}/{phase}/tasks/{task}/retry", status_code=202, summary="Do a task again")
 def retry_task(
     principal: CurrentPrincipal,
-    services: CurrentServices,
+    operations: CurrentOperations,
     session_date: SessionDate,
     phase: OperationPhase,
     task: TaskName,
@@ -125,37 +127,37 @@ def retry_task(
     require(principal, Action.OPERATE, RUNS, "run")
 
     def job() -> JobBody:
-        latest = services.journal.latest(session_date, phase)
-        if latest is None or task not in services.cycle.catalogue.tasks(phase):
+        latest = operations.journal.latest(session_date, phase)
+        if latest is None or task not in operations.cycle.catalogue.tasks(phase):
             raise NotFound("no such task")
-        return JobBody.of(services.cycle.next_attempt(latest, redo=task), redo=task)
+        return JobBody.of(operations.cycle.next_attempt(latest, redo=task), redo=task)
 
     call = payload_hash("retry_task", {"session_date": session_date.isoformat(), "phase": str(phase), "task": task})
-    return _accept(services, scope_of(principal), key, call, job, response)
+    return _accept(operations, scope_of(principal), key, call, job, response)
 
 
 @router.get("/days/{session_date}", summary="A trading day in one document", response_model_by_alias=True)
-def read_day(principal: CurrentPrincipal, services: CurrentServices, session_date: SessionDate) -> DayBody:
+def read_day(principal: CurrentPrincipal, services: CurrentServices, operations: CurrentOperations, session_date: SessionDate) -> DayBody:
     """Of its phases and portfolios, what you may see: value, profit and loss, risk, drift and breaks."""
     phases = []
     if may(principal, Action.READ, RUNS):
-        latest = {run.phase: run for run in services.journal.runs(session_date)}
-        phases = [PhaseBody.with_tasks(services.cycle.summary(run), own_tenants(principal)) for run in latest.values()]
+        latest = {run.phase: run for run in operations.journal.runs(session_date)}
+        phases = [PhaseBody.with_tasks(operations.cycle.summary(run), own_tenants(principal)) for run in latest.values()]
     visible = [each for each in services.book.portfolios(principal.tenant) if may(principal, Action.READ, each.resource)]
     rows = portfolio_days(visible, services.records, session_date)
     return DayBody(session_date=session_date, data_label=DATA_LABEL, phases=phases, portfolios=rows)
 
 
-def _accept(services: Services, scope: str, key: str, call: str, job: Callable[[], JobBody], response: Response) -> JobBody:
+def _accept(operations: OperationsServices, scope: str, key: str, call: str, job: Callable[[], JobBody], response: Response) -> JobBody:
     """Claim the key for an answer, then have the effect; whoever repeats the call gets the first answer again.
 
     The effect is asked for on a repeat too: starting the same run twice is harmless, and a crash after the claim is mended.
     """
-    stands = services.keys.answer(scope, key, call)
+    stands = operations.keys.answer(scope, key, call)
     if stands is None:
-        stands = services.keys.claim(scope, key, call, job().model_dump(mode="json"))
+        stands = operations.keys.claim(scope, key, call, job().model_dump(mode="json"))
     answer = JobBody.model_validate(stands)
     if not answer.dry_run:
-        services.starter.start(RunId.parse(answer.run_id), answer.redo)
+        operations.starter.start(RunId.parse(answer.run_id), answer.redo)
         response.headers["Location"] = answer.status_url
     return answer

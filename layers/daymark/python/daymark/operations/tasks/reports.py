@@ -22,7 +22,7 @@ from daymark.market_data.models import PricePanel
 from daymark.market_data.price_desk import PriceDesk
 from daymark.operations.catalogue import Catalogue, trading_day
 from daymark.operations.client_report import ClientDay, client_report
-from daymark.operations.day_results import Results, latest_results
+from daymark.operations.day_results import ATTEMPT, Results, latest_results
 from daymark.operations.models import OperationSummary, RunId, TaskReport
 from daymark.operations.operations_report import operations_report
 from daymark.operations.ports import Documents, ReportRenderer, RunJournal
@@ -34,16 +34,6 @@ from daymark.operations.tasks.tenant_work import TenantWork
 # Two years of sessions, as many as the overnight risk looks back on.
 HISTORY_SESSIONS = 505
 OPERATIONS_REPORT = "publish_operations_report"
-_ATTEMPT = "attempt-"
-
-
-def attempt_of(subject: str) -> int:
-    """The attempt of the phase that an operations report's record belongs to.
-
-    >>> attempt_of("-"), attempt_of("attempt-3")
-    (1, 3)
-    """
-    return 1 if subject == WHOLE else int(subject.removeprefix(_ATTEMPT))
 
 
 class ReportTasks:
@@ -96,7 +86,7 @@ class ReportTasks:
             results.get((WHOLE, RecordKind.REGIME)),
         )
         attempt = context.run.attempt
-        name, subject = ("operations", WHOLE) if attempt == 1 else (f"operations.{_ATTEMPT}{attempt}", f"{_ATTEMPT}{attempt}")
+        name, subject = ("operations", WHOLE) if attempt == 1 else (f"operations.{ATTEMPT}{attempt}", f"{ATTEMPT}{attempt}")
         body = self._file(context, report, f"reports/{SHARED_TENANT}/{context.session_date}/{name}")
         self._records.save([context.record(SHARED_TENANT, RecordKind.REPORT, subject, body)], context.fence)
         return TaskReport({"saved": 1, "phases": len(runs) + 1})
