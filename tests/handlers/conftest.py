@@ -1,0 +1,134 @@
+"""The services behind the handlers, in this process: tables and buckets as deployed, the environment as rendered, a synthetic book."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from daymark.adapters.dynamodb.book_store import DynamoBookStore
+from daymark.adapters.dynamodb.client import dynamodb_client
+from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
+from daymark.adapters.dynamodb.tables import TABLES
+from daymark.adapters.telemetry import logger
+from daymark.book.models import Household
+from daymark.local.sample_people import instruments
+from moto import mock_aws
+
+from tests.unit.task_world import FRIDAY, HEADER, MONDAY, STATEMENTS, history, synthetic_records
+
+REGION = "us-east-1"
+CONTEXT = SimpleNamespace(aws_request_id="5ce2f1a0", function_name="under-test")
+PHASES = ("PRE_MARKET", "MARKET_OPEN", "MID_DAY", "MARKET_CLOSE", "POST_MARKET")
+ISSUER, APP = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Pool", "app-client"
+ROOTS = ("operations.bootstrap", "operations.phase_bootstrap", "operations.price_bootstrap", "operations.document_bootstrap")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the handlers talk to, looked at from outside."""
+
+    dynamodb: Any
+    s3: Any
+    stepfunctions: Any
+
+    def items(self, table: str, pk: str | None = None) -> list[dict[str, Any]]:
+        """Stored items as plain values, bodies parsed."""
+        found = self.dynamodb.scan(TableName=f"daymark-{table}", ConsistentRead=True)["Items"]
+        plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in found]
+        plain = [item | {"body": json.loads(item["body"])} if "body" in item else item for item in plain]
+        return sorted((item for item in plain if pk in (None, item["pk"])), key=lambda item: (item["pk"], item.get("sk", "")))
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Every stored item of every table, to show that nothing was written."""
+        return {name: self.items(name) for name in TABLES}
+
+    def object(self, bucket: str, key: str) -> bytes:
+        """A stored object."""
+        return bytes(self.s3.get_object(Bucket=f"daymark-{bucket}", Key=key)["Body"].read())
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """Keys under a prefix."""
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=f"daymark-{bucket}", Prefix=prefix).get("Contents", [])]
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Empty tables and buckets, and an environment that names them."""
+    with mock_aws():
+        config = Config(s3={"addressing_style": "path"})
+        found = Services(*(boto3.client(name, region_name=REGION, config=config) for name in ("dynamodb", "s3", "stepfunctions")))
+        for name, table in TABLES.items():
+            found.dynamodb.create_table(**table.creation(f"daymark-{name}"))
+        for bucket in ("prices", "documents"):
+            found.s3.create_bucket(Bucket=f"daymark-{bucket}")
+        for variable, value in environment(found).items():
+            monkeypatch.setenv(variable, value)
+        forget()
+        yield found
+        forget()
+
+
+def environment(found: Services) -> Mapping[str, str]:
+    """The variables of all functions together; each reads its own."""
+    role = "arn:aws:iam::123456789012:role/phase"
+    pass_through = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+    machines = {
+        phase: found.stepfunctions.create_state_machine(name=phase, definition=pass_through, roleArn=role)["stateMachineArn"]
+        for phase in PHASES
+    }
+    secret = boto3.client("secretsmanager", region_name=REGION).create_secret(Name="cursors", SecretString="k" * 64)
+    return {
+        "DAYMARK_REGION": REGION,
+        **{f"DAYMARK_{name.upper()}_TABLE": f"daymark-{name}" for name in TABLES},
+        **{f"DAYMARK_{name.upper()}_BUCKET": f"daymark-{name}" for name in ("prices", "documents")},
+        "DAYMARK_PHASE_MACHINES": json.dumps(machines),
+        "DAYMARK_IDENTITY_CLIENTS": json.dumps({ISSUER: APP}),
+        "DAYMARK_CURSOR_SECRET": secret["ARN"],
+        "POWERTOOLS_SERVICE_NAME": "under-test",
+        "POWERTOOLS_METRICS_NAMESPACE": "Daymark",
+    }
+
+
+def forget() -> None:
+    """Begin like a fresh process: drop what the composition roots built."""
+    for name in (*ROOTS, "operations.api", "book.api", "operations.publish_reports"):
+        for value in vars(importlib.import_module(name)).values():
+            if hasattr(value, "cache_clear") and str(getattr(value, "__module__", "")).split(".")[0] in ("operations", "book"):
+                value.cache_clear()
+
+
+@pytest.fixture
+def loaded(services: Services) -> Services:
+    """A synthetic book of two tenants, real prices, and the custodian's statements of Monday 5 February 2018."""
+    client = dynamodb_client(REGION)
+    ledger = DynamoFenceLedger("daymark-fence", client)
+    book, fence = DynamoBookStore("daymark-book", client, ledger), ledger.open("load", REGION)
+    book.save_instruments(instruments())
+    for record in synthetic_records():
+        owned = record.portfolio
+        book.save_household(Household(owned.tenant, owned.household_id, "Synthetic", owned.adviser_id), fence)
+        book.save_record(record, fence)
+    for key, content in history().files([FRIDAY, MONDAY]):
+        services.s3.put_object(Bucket="daymark-prices", Key=key, Body=content)
+    for tenant, lines in STATEMENTS.items():
+        text = "\n".join([HEADER, *lines, ""])
+        services.s3.put_object(Bucket="daymark-documents", Key=f"statements/{tenant}/2018-02-05.csv", Body=text.encode())
+    return services
+
+
+@pytest.fixture
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The JSON lines logged since the test began; the logger keeps the stream that it was made with."""
+    stream, handler = io.StringIO(), logger().registered_handler
+    before = handler.setStream(stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    if before is not None:
+        handler.setStream(before)
