@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from daymark.local.cache import Cache
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
 from daymark.local.trading_day import TradingDay
@@ -60,4 +61,4 @@ def installation(emulator_workspace: Workspace) -> Iterator[Installation]:
     seen: list[OperationSummary] = []
     summaries = day.run(SESSION, tuple(OperationPhase), seen.append)
     yield Installation(emulator_workspace, cloud, Identity(emulator_workspace), summaries, day.document(SESSION), seen)
-    cloud.down()
+    Cache(emulator_workspace).stop()

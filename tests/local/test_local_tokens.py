@@ -74,7 +74,7 @@ def forged(installation: Installation, attacker_key: rsa.RSAPrivateKey) -> dict[
         "junk": "junk",
         "dots": "..",
         "bad base64": f"{first}.@@@@.{signature}",
-        "bearer of nothing": "Bearer ",
+        "bearer of nothing": "Bearer",
         "truncated": good[:-20],
         "doubled": good + good,
     }

@@ -1,6 +1,7 @@
 """The archive's files: what is written is what is read, damage is refused by name, no line is lost."""
 
 import io
+import zipfile
 from datetime import date
 
 import numpy as np
@@ -51,6 +52,8 @@ def test_closes_come_back_bit_for_bit_and_the_same_block_is_the_same_bytes():
     assert again.instrument_ids == ("KO", "XOM")
     np.testing.assert_array_equal(again.closes, [[40.125, np.nan], [42.125, 43.125]])
     assert encode_closes(original) == content
+    # Not the time of writing, by which the same closes would differ from one minute to the next.
+    assert {entry.date_time[:3] for entry in zipfile.ZipFile(io.BytesIO(content)).infolist()} == {(1980, 1, 1)}
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", encode_closes(block("2018-02-05"))[:-40]])

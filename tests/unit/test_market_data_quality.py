@@ -139,6 +139,13 @@ def test_the_last_file_sent_again_is_stale_as_a_whole():
     assert found(gate(rows(), history)) == []
 
 
+def test_a_few_prices_unchanged_together_are_no_repeated_file():
+    few = NAMES[:5]
+    history = made_history(names=few)
+    history.closes[-1] = 100.5
+    assert found(gate([row for row in rows() if row.instrument_id in few], history, few)) == []
+
+
 def test_a_row_of_another_date_is_no_close_of_this_session():
     file = rows()
     file[0] = VendorClose("A", DAY + timedelta(days=1), "100.5", "USD", 2)

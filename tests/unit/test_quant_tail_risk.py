@@ -33,6 +33,12 @@ def test_a_tail_thinner_than_one_scenario_is_the_worst_loss():
     assert (tail.var[0, 0], tail.shortfall[0, 0]) == (3.0, 3.0)
 
 
+def test_equal_losses_have_a_shortfall_of_exactly_that_loss():
+    # 24 x 0.01 = 0.24, and in floats 0.24 x 5.7 / 0.24 is 5.699999999999999: below VaR, which no shortfall may be.
+    tail = historical_tail(losses(*[5.7] * 24), levels=(0.99,))
+    assert tail.shortfall[0, 0] == tail.var[0, 0] == 5.7
+
+
 def test_levels_keep_the_order_they_came_in():
     tail = historical_tail(losses(*range(1, 101)), levels=(0.99, 0.5, 0.95))
     assert tail.var[:, 0].tolist() == [99.0, 50.0, 95.0]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from daymark.book.ports import DayRecord
 from daymark.core.audit import canonical_json
 from daymark.core.errors import InvalidInput
 from daymark.core.fence import Claim, Fence, FenceLedger
 from daymark.operations.models import OperationPhase
+
+if TYPE_CHECKING:
+    # Annotations alone need it: a step of the phase machine loads no numerics.
+    from daymark.book.ports import DayRecord
 
 T = TypeVar("T")
 KEY_SEPARATOR = "#"

@@ -23,7 +23,7 @@ class InvocationContext(Protocol):
 @cache
 def logger() -> Logger:
     """The function's logger; its service name comes from the environment."""
-    return Logger(log_uncaught_exceptions=True)
+    return Logger(location=None, log_uncaught_exceptions=True)
 
 
 @contextmanager

@@ -163,8 +163,6 @@ def _against_history(prices: Mapping[str, Decimal], history: PricePanel) -> Iter
     repeated = len(names) >= MARKET_INSTRUMENTS and float((unchanged > 0).mean()) > REPEATED_FILE_SHARE
     first = len(history.sessions) - len(past)
     for column, name in enumerate(names):
-        if np.isnan(moves[column]):
-            continue
         yield from _stale(name, int(unchanged[column]), repeated=repeated)
         own = float(moves[column] - market)
         since = f"{prices[name]} after {last_good[column]:g} on {history.sessions[first + place[column]]}"
@@ -200,8 +198,6 @@ def _last_good(past: FloatArray) -> tuple[FloatArray, np.typing.NDArray[np.int64
 
 def _market_move(moves: FloatArray) -> FloatArray:
     """Median move of each row's instruments; zero where they are too few to speak for a market, or it is none a market can make."""
-    if moves.shape[1] < MARKET_INSTRUMENTS:
-        return np.zeros(len(moves))
     enough = (~np.isnan(moves)).sum(axis=1) >= MARKET_INSTRUMENTS
     median = np.zeros(len(moves))
     median[enough] = _median(moves[enough], axis=1)

@@ -1,0 +1,68 @@
+"""Every handler imports with the packages of its own layers alone; whatever else this environment has is out of its reach."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Refuses what no allowed distribution owns, then imports each handler's module.
+PROGRAM = """
+import importlib, importlib.abc, importlib.metadata, json, re, sys
+allowed, modules = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+owners = {}
+for top, names in importlib.metadata.packages_distributions().items():
+    owners[top] = {re.sub("[-_.]+", "-", name).lower() for name in names}
+
+class OtherLayers(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        owner = owners.get(name.partition(".")[0])
+        if owner and not owner & set(allowed):
+            raise ModuleNotFoundError(f"{name} is in none of the layers", name=name)
+
+sys.meta_path.insert(0, OtherLayers())
+for module in modules:
+    importlib.import_module(module)
+print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] in owners)))
+"""
+
+
+def packages(layer: str) -> set[str]:
+    """Distribution names of a layer's lock."""
+    lines = (PROJECT / "requirements" / f"layer-{layer}.txt").read_text().splitlines()
+    return {re.sub("[-_.]+", "-", line.split("==")[0]).lower() for line in lines if re.match(r"[A-Za-z0-9]", line)}
+
+
+GROUPS: dict[tuple[str, ...], list[str]] = {}
+for definition in (*STEPS, *TASKS, BOOK_API, OPERATIONS_API):
+    GROUPS.setdefault(tuple(str(layer) for layer in definition.layers), []).append(definition.handler.rpartition(".")[0])
+
+
+@pytest.mark.parametrize("layers", sorted(GROUPS), ids="+".join)
+def test_handlers_import_with_their_own_layers_only(layers):
+    allowed = sorted({"daymark"}.union(*(packages(layer) for layer in layers)))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, json.dumps(allowed), json.dumps(GROUPS[layers])],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": f"{PROJECT / 'functions'}:{PROJECT / 'layers/daymark/python'}"},
+    )
+
+    assert done.returncode == 0, done.stderr[-600:]
+
+
+def test_a_package_of_another_layer_is_out_of_reach():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(["daymark"]), json.dumps(["numpy"])], capture_output=True, text=True, check=False
+    )
+
+    assert "numpy is in none of the layers" in done.stderr
