@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from daymark.local.workspace import ACCOUNT, REGION, Workspace
 PROJECT = Path(__file__).resolve().parents[1]
 EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
 
+# Node comes from this environment, as for the users; a system's own Node, if any, plays no part.
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
 # No test may reach an account by accident, whatever the caller's shell holds.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]

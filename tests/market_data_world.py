@@ -11,7 +11,8 @@ from daymark.contracts.price_files import VendorClose
 from daymark.core.instruments import AssetClass, BondTerms, Instrument, InstrumentKind
 from daymark.core.sessions import Calendar
 from daymark.local.price_history import PriceHistoryFiles, load_price_history
-from daymark.market_data.models import PriceLabel, PricePanel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import PricePanel
 from daymark.market_data.ports import PriceArchive
 from daymark.market_data.price_desk import PriceDesk
 

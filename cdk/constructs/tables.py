@@ -6,6 +6,7 @@ from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
+from daymark.adapters.dynamodb.idempotency import EXPIRES_AT
 from daymark.adapters.dynamodb.tables import TableDefinition
 
 from cdk.constructs.keys import DataKey
@@ -44,6 +45,8 @@ class DaymarkTable(dynamodb.TableV2):
                 dynamodb.ReplicaTableProps(region=region, deletion_protection=True, point_in_time_recovery_specification=_RECOVERY)
                 for region in replicated
             ],
+            # Idempotency keys of calls are the only rows that end by themselves.
+            time_to_live_attribute=EXPIRES_AT if definition.name == "operations" else None,
             multi_region_consistency=dynamodb.MultiRegionConsistency.STRONG if strong else None,
             witness_region=settings.witness if strong else None,
         )

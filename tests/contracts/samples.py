@@ -19,7 +19,7 @@ from daymark.book.models import (
 )
 from daymark.core.instruments import AssetClass, BondTerms, Identifier, IdentifierScheme, Instrument, InstrumentKind
 from daymark.core.lots import Disposal, Lot
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 
 DAY = date(2018, 2, 5)
 APPLE = Instrument(

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,6 +106,13 @@ def forget() -> None:
                 value.cache_clear()
 
 
+@cache
+def price_files() -> list[tuple[str, bytes]]:
+    """Real prices: the years that 504 sessions before Monday need, the series, and two vendor files."""
+    years = {f"closes/{year}.npz" for year in (2015, 2016, 2017, 2018)}
+    return [(key, content) for key, content in history().files([FRIDAY, MONDAY]) if key in years or not key.startswith("closes/")]
+
+
 @pytest.fixture
 def loaded(services: Services) -> Services:
     """A synthetic book of two tenants, real prices, and the custodian's statements of Monday 5 February 2018."""
@@ -116,7 +124,7 @@ def loaded(services: Services) -> Services:
         owned = record.portfolio
         book.save_household(Household(owned.tenant, owned.household_id, "Synthetic", owned.adviser_id), fence)
         book.save_record(record, fence)
-    for key, content in history().files([FRIDAY, MONDAY]):
+    for key, content in price_files():
         services.s3.put_object(Bucket="daymark-prices", Key=key, Body=content)
     for tenant, lines in STATEMENTS.items():
         text = "\n".join([HEADER, *lines, ""])

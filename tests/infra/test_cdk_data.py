@@ -47,6 +47,16 @@ def test_only_the_fence_is_strongly_consistent_with_a_witness(cloud):
         assert [key["AttributeName"] for key in tables[name]["KeySchema"]] == ["pk", "sk"]
 
 
+def test_only_the_table_with_idempotency_keys_lets_rows_expire(cloud):
+    expiring = {
+        table["TableName"]: table["TimeToLiveSpecification"]
+        for table in properties(cloud, "AWS::DynamoDB::GlobalTable")
+        if "TimeToLiveSpecification" in table
+    }
+
+    assert expiring == {"daymark-operations": {"AttributeName": "expires_at", "Enabled": True}}
+
+
 def test_every_region_has_the_alias_that_the_replicas_name(cloud):
     for region in REGIONS:
         aliases = [alias["AliasName"] for alias in properties(cloud, "AWS::KMS::Alias", region)]

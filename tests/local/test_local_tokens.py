@@ -153,3 +153,21 @@ def test_each_role_sees_its_own_portfolios_and_no_others(installation: Installat
         }
         answer = installation.get(f"{PORTFOLIOS}?limit=100", user.user_id)
         assert {item["portfolio_id"] for item in answer.json()["items"]} == expected, user
+
+
+def test_a_genuine_token_is_refused_once_it_has_expired(installation: Installation) -> None:
+    """AWS grants at least five minutes; the embedded cloud grants the one second that this test can wait for."""
+    cognito = boto3.client("cognito-idp", endpoint_url=installation.workspace.endpoint)
+    outputs = installation.workspace.outputs()
+    client = {"UserPoolId": outputs["UserPoolId"], "ClientId": outputs["UserPoolClientId"]}
+    described = cognito.describe_user_pool_client(**client)["UserPoolClient"]
+    kept = {name: described[name] for name in ("ExplicitAuthFlows", "IdTokenValidity", "TokenValidityUnits")}
+    brief = kept | {"IdTokenValidity": 3, "TokenValidityUnits": {"IdToken": "seconds"}}
+    cognito.update_user_pool_client(**client, **brief)
+    try:
+        token = installation.identity.token(installation.user("administrator", "northstar"))
+    finally:
+        cognito.update_user_pool_client(**client, **kept)
+    assert installation.call("GET", PORTFOLIOS, token=token).status_code == 200
+    time.sleep(4)
+    assert installation.call("GET", PORTFOLIOS, token=token).status_code == 401

@@ -13,7 +13,8 @@ from daymark.book.profit_and_loss import profit_and_loss, results_in_cents
 from daymark.book.valuation import fixed_point, mark, values_in_cents
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.core.lots import Disposal, Lot
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

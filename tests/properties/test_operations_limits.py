@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark, Target
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.drift import measure_drift
 from daymark.operations.limits import check_limits
 from hypothesis import given, settings

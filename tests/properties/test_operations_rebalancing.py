@@ -11,7 +11,8 @@ from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionM
 from daymark.core.instruments import AssetClass
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import to_cents
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.drift import measure_drift
 from daymark.operations.rebalancing import LeftOutside, RebalancingProposal, Side, propose_rebalancing
 from hypothesis import given, settings

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.custodian_statement import HEADER, parse_statement
 from daymark.operations.reconciliation import BreakKind, reconcile
 

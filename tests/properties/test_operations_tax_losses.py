@@ -11,7 +11,8 @@ from daymark.book.models import AccountKind, Portfolio, PortfolioRecord
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import to_cents
 from daymark.core.wash_sales import HouseholdLot, RealisedSale, wash_sales
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.tax_losses import PlannedPurchase, TaxLosses, find_tax_losses
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -27,7 +27,7 @@ from daymark.core.sessions import Calendar
 from daymark.http.app import create_app
 from daymark.http.authentication import Identity
 from daymark.http.gateway import behind_gateway
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.catalogue import trading_day
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.messages import ReplyKind, WakeUp

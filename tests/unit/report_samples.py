@@ -11,7 +11,7 @@ from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionM
 from daymark.book.ports import RecordKind
 from daymark.core.instruments import AssetClass, BondTerms, Instrument, InstrumentKind
 from daymark.core.sessions import Calendar
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.client_report import ClientDay
 from daymark.operations.models import (
     OperationPhase,

@@ -17,7 +17,8 @@ from daymark.core.errors import InvalidInput, NotPublished
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.core.lots import Disposal, Lot
 from daymark.market_data.benchmark_returns import BenchmarkReturns
-from daymark.market_data.models import ClosingPrice, PriceLabel, PricePanel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice, PricePanel
 
 D = Decimal
 FRIDAY, SATURDAY, MONDAY = date(2018, 2, 2), date(2018, 2, 3), date(2018, 2, 5)

@@ -13,7 +13,8 @@ from daymark.core.errors import InvalidInput, NotPublished
 from daymark.core.instruments import AssetClass, BondTerms, Instrument, InstrumentKind
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import Currency
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 
 D = Decimal
 FRIDAY, SATURDAY, MONDAY = date(2018, 2, 2), date(2018, 2, 3), date(2018, 2, 5)

@@ -16,7 +16,8 @@ from daymark.core.tenancy import Role
 from daymark.local.custodian_feed import custodian_statement
 from daymark.local.price_history import load_price_history
 from daymark.local.sample_book import SHOWN_DAY, sample_book, sample_market
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.reconciliation import BreakKind
 
 # Recorded when the book was made; a change of seed, people, rules or prices must be deliberate.

@@ -11,7 +11,8 @@ from daymark.contracts.price_files import CloseBlock, DailySeries, encode_vendor
 from daymark.core.errors import InvalidInput, NotASession, NotFound, NotPublished, QualityBlocked
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.core.sessions import Calendar
-from daymark.market_data.models import Defect, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import Defect
 from daymark.market_data.price_desk import PriceDesk
 
 from tests.market_data_world import BEFORE_CRASH, CRASH, desk, history, published, sessions, universe, vendor_file

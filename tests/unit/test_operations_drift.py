@@ -11,7 +11,7 @@ import pytest
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark, Target
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.drift import as_body, measure_drift
 
 DAY = date(2018, 2, 2)

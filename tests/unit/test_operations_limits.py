@@ -10,7 +10,7 @@ import pytest
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.limits import as_body, check_limits
 
 DAY = date(2018, 2, 2)

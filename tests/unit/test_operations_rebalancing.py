@@ -12,7 +12,8 @@ from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionM
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass
 from daymark.core.lots import Disposal, Lot
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.rebalancing import LeftOutside, RebalancingProposal, as_body, propose_rebalancing
 
 DAY, NEXT = date(2018, 2, 2), date(2018, 2, 5)

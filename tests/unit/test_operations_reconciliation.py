@@ -8,7 +8,7 @@ import pytest
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass, Identifier, IdentifierScheme, Instrument, InstrumentKind
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 from daymark.operations.custodian_statement import parse_statement
 from daymark.operations.reconciliation import reconcile
 

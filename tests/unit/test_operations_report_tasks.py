@@ -16,7 +16,8 @@ from daymark.book.models import PortfolioMark, PortfolioRecord
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.errors import StaleFence
 from daymark.core.sessions import Calendar
-from daymark.market_data.models import PriceLabel, PricePanel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import PricePanel
 from daymark.operations.day_results import attempt_of
 from daymark.operations.models import OperationPhase, RunId
 from daymark.operations.reporting import HistoryChart, Report, Table, TimelineChart

@@ -10,7 +10,8 @@ import pytest
 from daymark.book.models import AccountKind, Portfolio, PortfolioRecord
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot, Term
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.tax_losses import PlannedPurchase, TaxLosses, as_body, find_tax_losses
 
 CLOSE, ON = date(2018, 2, 2), date(2018, 2, 5)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from daymark.core.errors import InvalidInput
 from daymark.market_data.benchmark_returns import BenchmarkReturns
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 
 
 @dataclass(frozen=True, slots=True)

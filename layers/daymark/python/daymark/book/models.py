@@ -12,7 +12,7 @@ from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass
 from daymark.core.lots import Lot
 from daymark.core.money import Currency, decimal_of
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 
 
 class AccountKind(StrEnum):

@@ -28,7 +28,8 @@ from daymark.contracts.price_files import (
     vendor_key,
 )
 from daymark.core.errors import NotFound, QualityBlocked
-from daymark.market_data.models import FloatArray, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import FloatArray
 
 _STOCKS = "skfolio/datasets/data/sp500_dataset.csv.gz"
 _INDEX = "skfolio/datasets/data/sp500_index.csv.gz"

@@ -11,17 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from daymark.core.errors import InvalidInput
+from daymark.market_data.labels import PriceLabel
 
 FloatArray = npt.NDArray[np.float64]
-
-
-class PriceLabel(StrEnum):
-    """What a price is; shown wherever it is shown."""
-
-    ADJUSTED_CLOSE = "adjusted daily close"
-    FROM_YIELD_SERIES = "synthetic: priced from a monthly yield series"
-    CASH = "cash at one"
-    LAST_GOOD = "last good close: the day's price was quarantined"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from daymark.core.instruments import BondTerms, Instrument, InstrumentKind
 from daymark.core.sessions import Calendar
 from daymark.market_data.benchmark_returns import BOND_SERIES, INDEX_SERIES, BenchmarkReturns, benchmark_returns
 from daymark.market_data.bond_closes import bond_closes
-from daymark.market_data.models import ClosingPrice, FloatArray, PriceLabel, PricePanel, QualityFinding, Severity
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice, FloatArray, PricePanel, QualityFinding, Severity
 from daymark.market_data.ports import PriceArchive
 from daymark.market_data.quality import WINDOW, gate_closes
 from daymark.market_data.regime import RegimeReading, read_regime

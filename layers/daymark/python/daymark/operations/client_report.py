@@ -175,7 +175,7 @@ def _holdings_section(day: ClientDay) -> Section:
 
     held = sorted(day.mark.positions, key=lambda position: (-position.value, position.instrument_id))
     quantities, prices = aligned([position.quantity for position in held]), aligned([position.price for position in held])
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             Cell(position.instrument_id, note=day.names.get(position.instrument_id, "")),
             Cell(units),

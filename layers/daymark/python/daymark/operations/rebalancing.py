@@ -19,7 +19,8 @@ from daymark.core.errors import InvalidInput
 from daymark.core.lot_selection import LotMethod, LotPart, select_lots
 from daymark.core.lots import Lot
 from daymark.core.money import decimal_of, to_cents
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 from daymark.operations.drift import DriftRow, measure_drift
 
 _UNIT = Decimal(1)

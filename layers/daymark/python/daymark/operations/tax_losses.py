@@ -20,7 +20,8 @@ from daymark.core.errors import InvalidInput
 from daymark.core.lots import Term, holding_term
 from daymark.core.money import decimal_of, to_cents
 from daymark.core.wash_sales import WINDOW, HouseholdLot, TaxBlock, WashSales, wash_sales
-from daymark.market_data.models import ClosingPrice, PriceLabel
+from daymark.market_data.labels import PriceLabel
+from daymark.market_data.models import ClosingPrice
 
 MINIMUM_LOSS = Decimal("100")
 

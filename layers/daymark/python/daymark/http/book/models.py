@@ -12,7 +12,7 @@ from daymark.core.instruments import AssetClass, Instrument
 from daymark.core.lots import Lot
 from daymark.core.money import Currency
 from daymark.http.values import Amount, Price, Units
-from daymark.market_data.models import PriceLabel
+from daymark.market_data.labels import PriceLabel
 
 
 class TargetBody(BaseModel):
