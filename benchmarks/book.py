@@ -15,10 +15,10 @@ from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
-from daymark.book.profit_and_loss import results_in_cents
-from daymark.book.valuation import IntArray, position_value
 
 from benchmarks.recording import BenchmarkRow, Peer, record
+from daymark.book.profit_and_loss import results_in_cents
+from daymark.book.valuation import IntArray, position_value
 
 POSITION_DAYS, DECIMAL_SUBSET = 1_000_000, 20_000
 REPEATS = 7

@@ -9,9 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from daymark.local.emulator import free_port
-
 from benchmarks.recording import BenchmarkRow, record
+from daymark.local.emulator import free_port
 
 COMMAND = Path(sys.executable).parent / "daymark"
 

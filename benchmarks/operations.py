@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from time import process_time
 from typing import Any
 
+from benchmarks.recording import BenchmarkRow, record
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.clock import WallClock
@@ -17,8 +18,6 @@ from daymark.operations.catalogue import Catalogue, trading_day
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.models import OperationPhase, RunId, RunStatus, TaskCommand, TaskDefinition, TaskPriority, TaskReport
 from daymark.operations.steps import open_step, perform_step, plan_step, record_step
-
-from benchmarks.recording import BenchmarkRow, record
 
 SESSION = date(2018, 2, 5)
 GOAL_MICROSECONDS = 200.0

@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-from daymark.quant.tail_risk import FloatArray, TailRisk, historical_tail, scenario_pnl
 
 from benchmarks.recording import BenchmarkRow, Peer, record
+from daymark.quant.tail_risk import FloatArray, TailRisk, historical_tail, scenario_pnl
 
 PORTFOLIOS, SESSIONS, INSTRUMENTS, LEVELS = 10_000, 504, 25, (0.95, 0.99)
 TOLERANCE = 1e-9

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from book.settings import BookApiSettings
+from cdk.constructs.layers import Layer
 from daymark.adapters.environment import Settings
 from daymark.operations import catalogue
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase
 from operations import settings as operations
-
-from cdk.constructs.layers import Layer
 
 # Beyond a task's own limit, so that the function still answers with a typed outcome before it is stopped.
 MARGIN_SECONDS = 5

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from aws_cdk import Environment
 from aws_cdk import aws_lambda as lambda_
+
 from daymark.core.errors import InvalidInput
 
 PROJECT = Path(__file__).resolve().parent.parent

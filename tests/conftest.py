@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -9,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_socket import disable_socket, enable_socket
+
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
 
 PROJECT = Path(__file__).resolve().parents[1]
+QUIET = {"unit", "properties", "reference", "simulation", "architecture"}
 EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
 
 # Node comes from this environment, as for the users; a system's own Node, if any, plays no part.
@@ -21,6 +25,27 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+
+
+@pytest.fixture(autouse=True)
+def event_loop_of_the_test() -> Iterator[None]:
+    """The gateway adapter runs requests on the thread's loop and leaves it open; every test has its own and closes it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def sockets_off(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Only tests of the embedded cloud open connections; a pair inside the process (an event loop's) is none."""
+    if request.node.get_closest_marker("emulator") is None and QUIET.intersection(request.node.path.parts):
+        disable_socket(allow_unix_socket=True)
+        yield
+        enable_socket()
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

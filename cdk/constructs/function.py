@@ -10,11 +10,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from daymark.adapters.environment import Settings, variable
 
 from cdk.constructs.layers import Layers
 from cdk.functions import FunctionDefinition
 from cdk.settings import ARCHITECTURE, PROJECT, RUNTIME
+from daymark.adapters.environment import Settings, variable
 
 LOG_RETENTION = logs.RetentionDays.ONE_YEAR
 

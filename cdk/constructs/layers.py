@@ -9,9 +9,9 @@ from pathlib import Path
 from aws_cdk import IgnoreMode, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from daymark.core.errors import NotFound
 
 from cdk.settings import ARCHITECTURE, PROJECT, RUNTIME, DeploymentSettings, LayerSource
+from daymark.core.errors import NotFound
 
 # What no function needs: the embedded cloud, the command line and everything that differs between two identical checkouts.
 LEFT_OUT = ("__pycache__", "*.pyc", "*.egg-info", "/python/daymark/local", "/python/daymark/cli")

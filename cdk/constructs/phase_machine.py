@@ -14,12 +14,12 @@ from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
-from daymark.contracts.phases import VERSION
-from daymark.operations.models import OperationPhase
-from daymark.operations.schedule import CRON, TIME_ZONE
 
 from cdk.constructs.function import LOG_RETENTION
 from cdk.settings import PROJECT, DeploymentSettings
+from daymark.contracts.phases import VERSION
+from daymark.operations.models import OperationPhase
+from daymark.operations.schedule import CRON, TIME_ZONE
 
 DEFINITION = PROJECT / "statemachines" / "operations" / "phase.asl.json"
 

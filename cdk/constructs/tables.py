@@ -6,11 +6,11 @@ from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
-from daymark.adapters.dynamodb.idempotency import EXPIRES_AT
-from daymark.adapters.dynamodb.tables import TableDefinition
 
 from cdk.constructs.keys import DataKey
 from cdk.settings import DeploymentSettings
+from daymark.adapters.dynamodb.idempotency import EXPIRES_AT
+from daymark.adapters.dynamodb.tables import TableDefinition
 
 _RECOVERY = dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True, recovery_period_in_days=35)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
-from daymark.core.tenancy import Role
 
 from cdk.settings import DeploymentSettings
+from daymark.core.tenancy import Role
 
 TENANT, HOUSEHOLD = "tenant", "household"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
-from daymark.adapters.dynamodb.tables import TABLES
 
 from cdk.constructs.buckets import DataBucket, LogBucket
 from cdk.constructs.grants import DataStores
 from cdk.constructs.keys import DataKey, LogKey
 from cdk.constructs.tables import DaymarkTable, existing_table
 from cdk.settings import DeploymentSettings
+from daymark.adapters.dynamodb.tables import TABLES
 
 
 class DataStack(Stack):

@@ -8,7 +8,6 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
-from daymark.operations.models import OperationPhase
 
 from cdk.constructs.function import DaymarkFunction
 from cdk.constructs.layers import Layers
@@ -16,6 +15,7 @@ from cdk.constructs.phase_machine import DeadLetters, PhaseMachine, PhaseSchedul
 from cdk.functions import STEPS, TASKS
 from cdk.settings import DeploymentSettings
 from cdk.stacks.data import DataStack
+from daymark.operations.models import OperationPhase
 
 
 class OperationsStack(Stack):

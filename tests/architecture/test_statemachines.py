@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase
 from daymark.operations.planning import Limits

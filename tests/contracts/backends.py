@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+
 from daymark.adapters.dynamodb.audit_trail import DynamoAuditTrail
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import client_settings

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from daymark.adapters.dynamodb import book_store
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
-
 from tests.contracts.backends import Crash, CrashingClient, crash_everywhere
 from tests.contracts.samples import APPLE, BOND, household, record
 

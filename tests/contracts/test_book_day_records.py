@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
+
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.errors import Conflict, InvalidInput, StaleFence
-
 from tests.contracts.backends import crash_everywhere
 from tests.contracts.samples import DAY
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+
 from daymark.adapters.dynamodb import table
 from daymark.core.errors import Conflict, InvalidInput, StaleFence
-
 from tests.contracts.backends import Crash, CrashingClient, crash_everywhere
 from tests.contracts.samples import DAY, mark
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from daymark.adapters.dynamodb.audit_trail import DynamoAuditTrail
 from daymark.core.audit import verify
 from daymark.core.errors import Conflict, InvalidInput
-
 from tests.contracts.backends import CrashingClient, crash_everywhere
 from tests.contracts.samples import DAY
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
 from daymark.core.fence import Claim, Fence
-
 from tests.contracts.backends import Crash, CrashingClient
 
 SCOPE = "2018-02-05/MARKET_CLOSE"

@@ -6,12 +6,12 @@ from datetime import date
 
 import numpy as np
 import pytest
+
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
 from daymark.adapters.s3.price_archive import S3PriceArchive
 from daymark.contracts.price_files import CloseBlock, DailySeries, closes_key, encode_closes
 from daymark.core.errors import Conflict, InvalidInput, NotFound, NotPublished
 from daymark.local.price_history import PriceHistoryFiles
-
 from tests.contracts.backends import CrashingClient
 
 DAYS = [date(2016, 12, 30), date(2017, 1, 3), date(2017, 12, 29), date(2018, 1, 2), date(2018, 2, 5), date(2018, 2, 6)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import urllib.request
 
 import pytest
-from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
 
+from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
 from tests.contracts.backends import AwsBackend, crash_everywhere
 
 KEY = "reports/northstar/2018-02-05/P1.html"

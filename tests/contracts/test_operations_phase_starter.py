@@ -7,13 +7,13 @@ from contextlib import nullcontext
 
 import boto3
 import pytest
+from moto import mock_aws
+
 from daymark.adapters.dynamodb.client import client_settings
 from daymark.adapters.dynamodb.errors import Misconfigured
 from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
 from daymark.core.errors import InvalidInput
 from daymark.operations.models import OperationPhase, RunId
-from moto import mock_aws
-
 from tests.contracts.conftest import EMULATOR
 from tests.contracts.samples import DAY
 

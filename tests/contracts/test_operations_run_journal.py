@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from daymark.core.errors import Conflict, InvalidInput
 from daymark.operations.models import OperationPhase, RunId, Transition, TransitionKind
-
 from tests.contracts.backends import CrashingClient, crash_everywhere
 from tests.contracts.samples import DAY
 

@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from moto import mock_aws
+
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import dynamodb_client
 from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
@@ -21,8 +23,6 @@ from daymark.adapters.dynamodb.tables import TABLES
 from daymark.adapters.telemetry import logger
 from daymark.book.models import Household
 from daymark.local.sample_people import instruments
-from moto import mock_aws
-
 from tests.unit.task_world import FRIDAY, HEADER, MONDAY, STATEMENTS, history, synthetic_records
 
 REGION = "us-east-1"

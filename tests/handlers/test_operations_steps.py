@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from operations.open_phase import handler as open_phase
 from operations.plan_phase import handler as plan_phase
 from operations.record_outcomes import handler as record_outcomes
-
 from tests.handlers.conftest import CONTEXT, Services
 
 RUN = "2018-02-05/MARKET_CLOSE#1"

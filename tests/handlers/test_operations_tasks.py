@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from operations import (
     assess_risk,
@@ -19,7 +20,6 @@ from operations import (
     seal_audit,
     value_portfolios,
 )
-
 from tests.handlers.conftest import CONTEXT, Services
 
 DAY = "2018-02-05"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+
 from book import api as book
 from operations import api as operations
-
 from tests.handlers.conftest import APP, CONTEXT, ISSUER, Services
 
 

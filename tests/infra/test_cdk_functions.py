@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from daymark.operations.catalogue import trading_day
-from daymark.operations.models import OperationPhase
 
 from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from daymark.operations.catalogue import trading_day
+from daymark.operations.models import OperationPhase
 
 DEFINITIONS = {definition.name: definition for definition in (*STEPS, *TASKS, BOOK_API, OPERATIONS_API)}
 REGIONS = ("us-east-1", "us-west-2")

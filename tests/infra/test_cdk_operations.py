@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from daymark.operations.catalogue import trading_day
 
 from cdk.constructs.phase_machine import DEFINITION
+from daymark.operations.catalogue import trading_day
 
 PHASES = ("PRE_MARKET", "MARKET_OPEN", "MID_DAY", "MARKET_CLOSE", "POST_MARKET")
 REGIONS = ("us-east-1", "us-west-2")

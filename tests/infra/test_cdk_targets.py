@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from daymark.core.errors import InvalidInput, NotFound
 
 from cdk.constructs import layers
 from cdk.settings import DeploymentSettings, LayerSource
+from daymark.core.errors import InvalidInput, NotFound
 
 # Where local and cloud templates of the primary region may differ, and why. Anything else is a defect.
 ALLOWED = {

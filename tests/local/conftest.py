@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from daymark.local.cache import Cache
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity

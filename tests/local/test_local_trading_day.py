@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase, RunStatus, TaskStatus
-
 from tests.local.conftest import SESSION, Installation
 
 pytestmark = pytest.mark.emulator

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
-from daymark.core.errors import DaymarkError
-from daymark.core.fence import Fence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
+from daymark.core.errors import DaymarkError
+from daymark.core.fence import Fence
 from tests.contracts.backends import AwsBackend
 
 REGIONS = st.sampled_from(["us-east-1", "us-west-2"])

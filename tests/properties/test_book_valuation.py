@@ -6,6 +6,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.book.attribution import attribute
 from daymark.book.models import AccountKind, CashEntry, CashKind, Portfolio, PortfolioRecord
 from daymark.book.performance import link_returns
@@ -15,8 +18,6 @@ from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.core.lots import Disposal, Lot
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import ClosingPrice
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 D = Decimal
 START = date(2018, 1, 2)

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from daymark.core.audit import AuditEntry, ChainFault, canonical_json, chain, merkle_root, verify
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from daymark.core.audit import AuditEntry, ChainFault, canonical_json, chain, merkle_root, verify
 
 DAY = date(2018, 2, 5)
 LEAVES = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)

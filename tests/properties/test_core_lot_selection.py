@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
 
-from daymark.core.lot_selection import LotMethod, select_lots, top_federal_rates
-from daymark.core.lots import Disposal, Lot, holding_term
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from daymark.core.lot_selection import LotMethod, select_lots, top_federal_rates
+from daymark.core.lots import Disposal, Lot, holding_term
 
 ON = date(2018, 2, 5)
 PRICE = Decimal("10.00")

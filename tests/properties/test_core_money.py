@@ -3,9 +3,10 @@
 from decimal import Decimal
 from fractions import Fraction
 
-from daymark.core.money import Money, Quantity, to_cents
 from hypothesis import given
 from hypothesis import strategies as st
+
+from daymark.core.money import Money, Quantity, to_cents
 
 AMOUNTS = st.decimals(-(10**14), 10**14, places=6)
 UNITS = st.decimals(0, 10**12, places=4)

@@ -4,11 +4,12 @@ import math
 import random
 
 import pytest
-from daymark.core.errors import InvalidInput
-from daymark.core.retry import full_jitter
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from daymark.core.errors import InvalidInput
+from daymark.core.retry import full_jitter
 
 BASES = st.floats(1e-3, 1e3)
 

@@ -2,9 +2,10 @@
 
 from datetime import date, time
 
-from daymark.core.sessions import Calendar
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from daymark.core.sessions import Calendar
 
 CALENDAR = Calendar.exchange()
 SESSIONS = CALENDAR.between(*CALENDAR.covered)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from daymark.core.lots import Disposal, Lot
-from daymark.core.wash_sales import HouseholdLot, WashSales, wash_sales
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from daymark.core.lots import Disposal, Lot
+from daymark.core.wash_sales import HouseholdLot, WashSales, wash_sales
 
 START = date(2018, 1, 1)
 GROUPS = {"KO-A": "KO", "KO-B": "KO"}

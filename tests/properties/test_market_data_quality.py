@@ -11,12 +11,12 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
 import pytest
-from daymark.market_data.models import Defect, PricePanel, Severity
-from daymark.market_data.ports import VendorClose
-from daymark.market_data.quality import SPLIT_RATIOS, GatedFile, gate_closes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daymark.market_data.models import Defect, PricePanel, Severity
+from daymark.market_data.ports import VendorClose
+from daymark.market_data.quality import SPLIT_RATIOS, GatedFile, gate_closes
 from tests.market_data_world import CRASH, history, past, sessions, vendor_file
 
 NAMES = history().block.instrument_ids

@@ -4,13 +4,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.book.models import AccountKind, CashEntry, CashKind, Goal, Household, Portfolio, PortfolioRecord, Target
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import Currency
 from daymark.operations.backup import Book, differences, export_book, restore_book
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 D = Decimal
 SESSION = date(2018, 2, 5)

@@ -7,13 +7,14 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark, Target
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.market_data.labels import PriceLabel
 from daymark.operations.drift import measure_drift
 from daymark.operations.limits import check_limits
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DAY = date(2018, 2, 2)
 SECTOR = {"A": "one", "B": "one", "C": "two", "D": None}

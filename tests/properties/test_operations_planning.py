@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.operations.journal import Draft, fold
 from daymark.operations.models import (
     OperationPhase,
@@ -16,8 +19,6 @@ from daymark.operations.models import (
     TransitionKind,
 )
 from daymark.operations.planning import Dispatch, End, Limits, Wait, backoff_seconds, plan, rehearse, settle
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 AT = datetime(2018, 2, 5, 21, 0, tzinfo=UTC)
 RUN = RunId(date(2018, 2, 5), OperationPhase.MARKET_CLOSE)

@@ -7,6 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark, Target
 from daymark.core.instruments import AssetClass
 from daymark.core.lots import Disposal, Lot
@@ -15,8 +18,6 @@ from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import ClosingPrice
 from daymark.operations.drift import measure_drift
 from daymark.operations.rebalancing import LeftOutside, RebalancingProposal, Side, propose_rebalancing
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DAY = date(2018, 2, 2)
 NAMES = ["A", "B", "C", "D"]

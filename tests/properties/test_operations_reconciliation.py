@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.market_data.labels import PriceLabel

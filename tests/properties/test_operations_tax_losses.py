@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioRecord
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import to_cents
@@ -14,8 +17,6 @@ from daymark.core.wash_sales import HouseholdLot, RealisedSale, wash_sales
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import ClosingPrice
 from daymark.operations.tax_losses import PlannedPurchase, TaxLosses, find_tax_losses
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ON = date(2018, 2, 5)
 ACCOUNTS = {"hers": AccountKind.TAXABLE, "his": AccountKind.TAXABLE, "ira": AccountKind.ROTH_IRA}

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from daymark.quant.tail_risk import historical_tail
 from hypothesis import given
 from hypothesis import strategies as st
+
+from daymark.quant.tail_risk import historical_tail
 
 # Cents in whole numbers: sums of two portfolios are exact, so ties stay ties.
 CENTS = st.integers(-10_000_000, 10_000_000)

@@ -4,6 +4,7 @@ import hashlib
 from datetime import date
 
 import pytest
+
 from daymark.core.audit import AuditEntry, merkle_root, merkle_tree_hash
 
 # The reference inputs and roots for RFC 6962 trees of 0 to 8 leaves: google/certificate-transparency, merkle_tree_test; also

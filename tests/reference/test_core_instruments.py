@@ -3,10 +3,11 @@
 import string
 
 import pytest
-from daymark.core.errors import InvalidInput
-from daymark.core.instruments import Identifier, IdentifierScheme
 from hypothesis import given
 from hypothesis import strategies as st
+
+from daymark.core.errors import InvalidInput
+from daymark.core.instruments import Identifier, IdentifierScheme
 
 # Rosetta Code, task "CUSIP" (Apple, Cisco, Google, Microsoft, Oracle); CUSIP Global Services' own examples of fixed income and of
 # the characters * @ # are rare, so those are checked against the second formula below.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import exchange_calendars
 import pytest
+
 from daymark.core.errors import NotASession
 from daymark.core.sessions import Calendar
-
 from tests.reference import generate_sessions
 from tests.reference.published_holidays import HALF_DAYS, HOLIDAYS, ONE_OFF_CLOSURES
 

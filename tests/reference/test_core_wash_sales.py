@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.core.lots import Disposal, Lot, Term, holding_term
 from daymark.core.wash_sales import HouseholdLot, WashSales, wash_sales
 

@@ -5,10 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813 - the name its own documentation uses
+
 from daymark.core.errors import NotASession, NotPublished
 from daymark.core.sessions import Calendar
 from daymark.market_data.regime import THRESHOLDS, Regime, VolatilityMeasure, read_regime
-
 from tests.market_data_world import CRASH, desk, history, sessions, universe
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from daymark.core.sessions import Calendar
 from daymark.operations.models import OperationPhase
 from daymark.operations.schedule import CRON, TIME_ZONE, WAKES, phase_due, phase_instant
-
 from tests.reference.published_holidays import HALF_DAYS, HOLIDAYS, ONE_OFF_CLOSURES
 
 FIRST, LAST = date(2007, 1, 1), date(2028, 12, 31)

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813 - the name its own documentation uses
+
 from daymark.quant.bonds import bond_price, coupon_dates, days_30_360
 
 COUNT = ql.Thirty360(ql.Thirty360.USA)

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from daymark.quant.returns import simple_returns
 from daymark.quant.tail_risk import historical_tail, scenario_pnl
-
 from tests.market_data_world import CRASH, history, past
 
 LEVELS = (0.9, 0.95, 0.975, 0.99)

@@ -10,7 +10,6 @@ from daymark.core.fence import Fence
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.models import TaskReport
 from daymark.operations.steps import open_step, perform_step, plan_step, record_step
-
 from tests.simulation.faults import CLOSE, MOST_SKEW, RUN, Kill, SimClock
 
 REGIONS = ("us-east-1", "us-west-2")

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
+
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.errors import DaymarkError
@@ -14,7 +15,6 @@ from daymark.operations import cycle, performing, planning
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.journal import RunState
 from daymark.operations.models import TaskStatus
-
 from tests.simulation.witness import Violation
 from tests.simulation.world import Guards, World
 

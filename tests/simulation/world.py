@@ -20,7 +20,6 @@ from daymark.core.sessions import Calendar
 from daymark.operations.catalogue import Catalogue
 from daymark.operations.models import TaskDefinition, TaskPriority
 from daymark.operations.planning import Limits
-
 from tests.simulation.driver import Driver
 from tests.simulation.faults import CLOSE, MOST_SKEW, RUN, Kill, SimJournal, SimLedger, Weather
 from tests.simulation.witness import Violation, Witness

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
 from daymark.adapters.documents.charts import chart_svg
 from daymark.adapters.documents.drawing import drawn
 from daymark.adapters.documents.html import html_page
@@ -15,7 +16,6 @@ from daymark.adapters.documents.renderer import DocumentRenderer
 from daymark.operations.client_report import client_report
 from daymark.operations.operations_report import operations_report
 from daymark.operations.reporting import Paragraph, Report, Section, Table
-
 from tests.unit.report_samples import DAY, QUALITY, REGIME, client_day, empty_portfolio, only_cash, runs, sixty_holdings
 
 REPORTS = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from daymark.adapters.environment import Settings
-from daymark.core.errors import InvalidInput
 from hypothesis import given
 from hypothesis import strategies as st
+
+from daymark.adapters.environment import Settings
+from daymark.core.errors import InvalidInput
 
 
 class Sample(Settings):

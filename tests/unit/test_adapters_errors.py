@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
 from daymark.adapters.dynamodb.client import client_settings, dynamodb_client
 from daymark.adapters.dynamodb.errors import ConditionFailed, Contended, Misconfigured, translated
 from daymark.core.errors import Conflict, InvalidInput, NotFound, Unavailable

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from botocore.exceptions import ClientError
+
 from daymark.adapters.dynamodb import items
 from daymark.adapters.dynamodb.errors import Contended
 from daymark.adapters.dynamodb.items import MAX_ITEM_BYTES, Row, decode, encode, item_bytes

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from daymark.book.attribution import attribute
 from daymark.book.benchmark import compare, describe
 from daymark.book.models import AccountKind, CashEntry, CashKind, Portfolio, PortfolioMark, PortfolioRecord

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from daymark.book.holdings import cash_balance, external_flows, positions
 from daymark.book.models import AccountKind, CashEntry, CashKind, Portfolio, PortfolioRecord, Target
 from daymark.book.valuation import fixed_point, mark, position_value, values_in_cents

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
+
 from daymark.core.audit import AuditEntry, ChainFault, canonical_json, chain, merkle_root, verify
 from daymark.core.errors import InvalidInput
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from daymark.core.clock import FixedClock, WallClock
 from daymark.core.errors import InvalidInput
 

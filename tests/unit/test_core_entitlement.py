@@ -1,6 +1,7 @@
 """Who may do what: the whole matrix, typed in, one line per role."""
 
 import pytest
+
 from daymark.core.entitlement import Action, Resource, may, require
 from daymark.core.errors import Forbidden, NotFound
 from daymark.core.tenancy import SHARED_TENANT, Principal, Role

@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import pytest
+
 from daymark.core import errors
 from daymark.core.errors import DaymarkError
 

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.core.errors import InvalidInput, NotPublished
 from daymark.core.lot_selection import GainRates, LotMethod, select_lots, top_federal_rates
 from daymark.core.lots import Disposal, Lot, Term

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot, Term, apportion, holding_term
 

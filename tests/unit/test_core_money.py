@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.core.money import Currency, Money, Quantity, decimal_of, to_cents
 

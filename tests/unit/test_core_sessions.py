@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time
 
 import pytest
+
 from daymark.core.errors import InvalidInput, NotASession
 from daymark.core.sessions import Calendar, Override
 

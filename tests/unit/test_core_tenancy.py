@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.core.tenancy import Principal, Role
 

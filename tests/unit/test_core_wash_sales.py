@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot, Term
 from daymark.core.wash_sales import HouseholdLot, wash_sales

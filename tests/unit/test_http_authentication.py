@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from daymark.core.errors import InvalidInput, Unauthenticated
 from daymark.core.tenancy import Principal, Role
 from daymark.http.authentication import Identity, principal_from_claims
-
 from tests.unit.http_world import CLIENT_ID, DAY, ISSUER, World, claims, make_world
 
 IDENTITY = Identity({ISSUER: CLIENT_ID})

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from daymark.http.app import checked_in_openapi
 
+from daymark.http.app import checked_in_openapi
 from tests.unit.http_world import CALLERS, DAY, World, make_world
 
 NOT_FOUND = {

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import boto3
 import pytest
+from moto import mock_aws
+
 from daymark.adapters.dynamodb.idempotency import DynamoIdempotencyKeys
 from daymark.adapters.dynamodb.tables import TABLES
 from daymark.adapters.memory.idempotency import MemoryIdempotencyKeys
 from daymark.core.clock import FixedClock
 from daymark.core.errors import Conflict
 from daymark.http.idempotency import IdempotencyKeys, payload_hash
-from moto import mock_aws
 
 SCOPE, FIRST, OTHER = "northstar/ray", {"run_id": "a"}, {"run_id": "b"}
 
@@ -30,8 +32,9 @@ def keys(request: pytest.FixtureRequest, clock: FixedClock) -> Iterator[Idempote
         return
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(**TABLES["operations"].creation("operations"))
-        yield DynamoIdempotencyKeys("operations", client, clock)
+        name = f"operations-{uuid4()}"
+        client.create_table(**TABLES["operations"].creation(name))
+        yield DynamoIdempotencyKeys(name, client, clock)
 
 
 def test_the_first_answer_stands(keys: IdempotencyKeys) -> None:

@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.http.app import checked_in_openapi, create_app
 from daymark.http.docs_page import docs_page
 from daymark.http.openapi import as_text, merged_openapi
-
 from tests.unit.http_world import World, make_world
 
 

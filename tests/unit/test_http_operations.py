@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from daymark.operations.models import OperationPhase, RunId
 
+from daymark.operations.models import OperationPhase, RunId
 from tests.unit.http_world import DAY, World, drive, make_world
 
 RUNS = "/v1/operations/runs"

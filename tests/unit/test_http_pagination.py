@@ -5,12 +5,12 @@ from __future__ import annotations
 import string
 
 import pytest
-from daymark.core.errors import InvalidInput
-from daymark.core.tenancy import Principal, Role
-from daymark.http.pagination import Cursors, after_position
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daymark.core.errors import InvalidInput
+from daymark.core.tenancy import Principal, Role
+from daymark.http.pagination import Cursors, after_position
 from tests.unit.http_world import World, make_world
 
 RAY = Principal("ray", "northstar", Role.RISK)

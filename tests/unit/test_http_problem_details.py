@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from daymark.core import errors
-from daymark.http.problem_details import STATUS, problem_of
-from daymark.operations.journal import ImpossibleTransition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daymark.core import errors
+from daymark.http.problem_details import STATUS, problem_of
+from daymark.operations.journal import ImpossibleTransition
 from tests.unit.http_world import DAY, World, make_world
 
 # RFC 9110: 400 bad request, 401 no identity, 403 refused, 404 not found, 409 conflict, 422 sound but impossible, 503 later.

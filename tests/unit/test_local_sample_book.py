@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.holdings import external_flows, positions
 from daymark.book.models import AccountKind, CashKind
 from daymark.core.errors import InvalidInput

@@ -4,11 +4,11 @@ from datetime import date
 
 import numpy as np
 import pytest
+
 from daymark.contracts.price_files import decode_closes, decode_series, decode_vendor_file, encode_vendor_file
 from daymark.core.errors import Conflict, NotFound, NotPublished, QualityBlocked
 from daymark.local import price_history
 from daymark.local.price_history import read_columns
-
 from tests.market_data_world import CRASH, history, published, sessions
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
 from daymark.contracts.price_files import CloseBlock, DailySeries, encode_vendor_file
 from daymark.core.errors import InvalidInput, NotASession, NotFound, NotPublished, QualityBlocked
@@ -14,7 +15,6 @@ from daymark.core.sessions import Calendar
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import Defect
 from daymark.market_data.price_desk import PriceDesk
-
 from tests.market_data_world import BEFORE_CRASH, CRASH, desk, history, published, sessions, universe, vendor_file
 
 

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+
 from daymark.contracts.price_files import (
     CloseBlock,
     DailySeries,

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.market_data.models import Defect, PricePanel, Severity
 from daymark.market_data.ports import VendorClose

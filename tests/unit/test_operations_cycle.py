@@ -7,6 +7,7 @@ import math
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.clock import FixedClock

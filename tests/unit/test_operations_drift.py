@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark, Target
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioMark, PositionMark
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Lock
 
-import daymark.operations
 import pytest
+
+import daymark.operations
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.clock import FixedClock

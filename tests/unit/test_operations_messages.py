@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.operations.messages import (
     EndStatus,

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.operations.journal import Draft, TaskState, fold
 from daymark.operations.messages import write_outcome

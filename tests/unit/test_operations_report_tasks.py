@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from daymark.adapters.memory.day_records import MemoryDayRecords
 from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
@@ -23,7 +24,6 @@ from daymark.operations.models import OperationPhase, RunId
 from daymark.operations.reporting import HistoryChart, Report, Table, TimelineChart
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.reports import HISTORY_SESSIONS, ReportTasks
-
 from tests.unit.http_world import DAY, FENCE, World, drive, make_world, portfolio, record
 
 SESSIONS = tuple(Calendar.exchange().between(date(2016, 1, 4), DAY)[-HISTORY_SESSIONS:])

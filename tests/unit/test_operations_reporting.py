@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from daymark.book.models import AccountKind
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.errors import InvalidInput
@@ -27,9 +30,6 @@ from daymark.operations.reporting import (
     money,
     percent,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.report_samples import DAY, QUALITY, REGIME, client_day, empty_portfolio, only_cash, runs, sixty_holdings
 
 

@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from daymark.core.errors import InvalidInput, NotASession
 from daymark.core.sessions import Calendar
 from daymark.operations.models import OperationPhase
 from daymark.operations.schedule import LATENESS, WAKES, phase_due, phase_instant
-from hypothesis import given
-from hypothesis import strategies as st
 
 CALENDAR = Calendar.exchange()
 MONDAY = date(2018, 2, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from daymark.core.errors import NotFound
 from daymark.operations.messages import write_outcome
 from daymark.operations.models import (

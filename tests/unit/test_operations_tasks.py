@@ -12,10 +12,10 @@ from fractions import Fraction
 from importlib.metadata import distribution
 
 import pytest
+
 from daymark.book.ports import RecordKind
 from daymark.operations import catalogue
 from daymark.operations.models import OperationPhase
-
 from tests.unit.task_world import FRIDAY, MONDAY, REPORTS, World
 
 D = Decimal

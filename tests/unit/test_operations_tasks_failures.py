@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import CashKind
 from daymark.book.ports import RecordKind
 from daymark.core.errors import Conflict, InvalidInput, NotASession, NotFound, NotPublished, QualityBlocked, StaleFence, Unavailable
@@ -13,7 +14,6 @@ from daymark.core.sessions import Calendar
 from daymark.operations import catalogue
 from daymark.operations.models import OperationPhase
 from daymark.operations.tasks.registry import TaskRegistry
-
 from tests.unit.task_world import FRIDAY, MONDAY, STATEMENTS, TUESDAY, World, entry, synthetic_records
 
 D = Decimal

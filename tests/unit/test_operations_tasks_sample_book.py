@@ -4,6 +4,7 @@ import math
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import AccountKind
 from daymark.book.performance import performance_history
 from daymark.book.ports import RecordKind
@@ -11,7 +12,6 @@ from daymark.core.sessions import Calendar
 from daymark.local.custodian_feed import custodian_statement
 from daymark.local.sample_book import sample_book
 from daymark.market_data.price_desk import PriceDesk
-
 from tests.unit.task_world import MONDAY, World, history
 
 PER_PORTFOLIO = set(RecordKind) - {

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+
 from daymark.book.models import AccountKind, Portfolio, PortfolioRecord
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot, Term

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from daymark.core.errors import InvalidInput
 
 from benchmarks.recording import BenchmarkRow, Peer, machine_name, record
+from daymark.core.errors import InvalidInput
 
 
 def row(value: float = 10.0, better: str = "lower", **peers: float) -> BenchmarkRow:

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.quant.bonds import bond_price, coupon_dates, days_30_360
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from daymark.core.errors import InvalidInput
-from daymark.quant.drawdowns import Drawdown, max_drawdown, underwater
 from hypothesis import given
 from hypothesis import strategies as st
+
+from daymark.core.errors import InvalidInput
+from daymark.quant.drawdowns import Drawdown, max_drawdown, underwater
 
 VALUES = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=40).map(np.array)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.quant.returns import log_returns, realised_volatility, simple_returns
 

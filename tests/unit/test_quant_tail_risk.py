@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from daymark.core.errors import InvalidInput
 from daymark.quant.tail_risk import historical_tail, scenario_pnl
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from daymark.operations.messages import read_outcome
 
 pytestmark = pytest.mark.emulator
