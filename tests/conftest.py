@@ -38,6 +38,13 @@ def event_loop_of_the_test() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_endpoint_but_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployed installation points this process's clients at itself; only its own tests may follow."""
+    if "local" not in request.node.path.parts:
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def sockets_off(request: pytest.FixtureRequest) -> Iterator[None]:
     """Only tests of the embedded cloud open connections; a pair inside the process (an event loop's) is none."""
     if request.node.get_closest_marker("emulator") is None and QUIET.intersection(request.node.path.parts):
