@@ -9,7 +9,7 @@ from datetime import date
 
 from daymark.core.sessions import Calendar
 from daymark.local.price_history import load_price_history
-from daymark.local.sample_book import instruments
+from daymark.local.sample_people import instruments
 from daymark.market_data import PriceDesk
 
 SESSION = date(2018, 2, 5)
