@@ -334,3 +334,20 @@ def test_lines_folded_before_count_only_while_they_stand_the_same(cycle, clock):
     cycle.journal = elsewhere.journal
     assert cycle.state(RUN).status is RunStatus.DEGRADED
     assert cycle.state(RUN).region == "us-west-2"
+
+
+def test_a_report_too_large_to_travel_keeps_its_measures_and_says_which_tenants_lost_work():
+    """Eight outcomes share a payload of 256 KiB, so one keeps to 24 KiB: here 30,000 characters do not fit."""
+    large = TaskReport(
+        measures={"saved": 3},
+        by_tenant={"northstar": {"text": "x" * 30_000}, "harbor": {"failed": [{"subject": "HB-P01"}, {"subject": "HB-P02"}]}},
+        warnings=("2 pieces of work failed: not_found",),
+    )
+    outcome = performed(lambda command, clock: large)
+    assert outcome.succeeded
+    assert outcome.report.measures == {"saved": 3}
+    assert outcome.report.by_tenant == {"harbor": {"failed": 2}}
+    assert outcome.report.warnings[0] == "2 pieces of work failed: not_found"
+    assert "do not fit" in outcome.report.warnings[1]
+    small = TaskReport(by_tenant={"northstar": {"text": "x" * 20_000}})
+    assert performed(lambda command, clock: small).report == small

@@ -92,7 +92,7 @@ class TradingDay:
             summary = self._run_phase(session_date, phase, progress)
             summaries.append(summary)
             if summary.status is RunStatus.FAILED:
-                raise _failure(summary)
+                raise day_failure(summary)
         self._copy_reports(session_date)
         return summaries
 
@@ -154,7 +154,7 @@ class TradingDay:
         target.write_bytes(self._documents.get(key))
 
 
-def _failure(summary: OperationSummary) -> DayFailed:
+def day_failure(summary: OperationSummary) -> DayFailed:
     """The first critical task that failed, and why."""
     failed = [task for task in summary.tasks if task.status is TaskStatus.FAILED]
     task = next((task for task in failed if task.priority is TaskPriority.CRITICAL), failed[0] if failed else None)

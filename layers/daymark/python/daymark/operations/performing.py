@@ -14,6 +14,8 @@ from daymark.operations.models import TaskCommand, TaskOutcome, TaskReport
 from daymark.operations.ports import TaskPerformer
 
 INTERNAL = "internal"
+# A state's payload may hold 256 KiB; up to eight outcomes travel together, beside their errors.
+MAX_REPORT_BYTES = 24 * 1024
 _LOG = logging.getLogger(__name__)
 
 
@@ -34,8 +36,7 @@ def perform(command: TaskCommand, performer: TaskPerformer, fences: FenceLedger,
     report, error, retryable = TaskReport(), None, False
     try:
         _require_epoch(command, fences)
-        report = performer(command)
-        _require_plain(report)
+        report = _bounded(performer(command))
     except DaymarkError as failure:
         report, error, retryable = TaskReport(), _plain_error(failure), failure.retryable
     except Exception as defect:  # the one place where a defect of a task becomes an outcome
@@ -62,11 +63,16 @@ def _require_epoch(command: TaskCommand, fences: FenceLedger) -> None:
         )
 
 
-def _require_plain(report: TaskReport) -> None:
+def _bounded(report: TaskReport) -> TaskReport:
+    """The report, or its measures alone where the tenants' parts would not fit; which tenants lost work is always kept."""
     try:
-        json.dumps([dict(report.measures), {tenant: dict(rows) for tenant, rows in report.by_tenant.items()}], allow_nan=False)
+        size = len(json.dumps([dict(report.measures), {tenant: dict(rows) for tenant, rows in report.by_tenant.items()}], allow_nan=False))
     except (TypeError, ValueError) as cause:
         raise InvalidInput(f"the task's report is no plain JSON: {cause}", field="report") from cause
+    if size <= MAX_REPORT_BYTES:
+        return report
+    lost = {tenant: {"failed": len(part["failed"])} for tenant, part in report.by_tenant.items() if "failed" in part}
+    return TaskReport(report.measures, lost, (*report.warnings, f"the tenants' parts were left out: {size} bytes do not fit"))
 
 
 def _plain_error(failure: DaymarkError) -> Mapping[str, Any]:

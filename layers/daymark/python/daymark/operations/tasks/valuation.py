@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from daymark.book.models import PortfolioMark, PortfolioRecord
 from daymark.book.ports import BookStore, DayRecords, MarkStore, RecordKind
 from daymark.book.profit_and_loss import ProfitAndLoss, profit_and_loss, unpaid_changes
 from daymark.book.valuation import mark
+from daymark.core.audit import canonical_json
 from daymark.core.errors import Conflict, NotFound
 from daymark.core.instruments import Instrument
 from daymark.market_data.models import ClosingPrice
@@ -41,8 +43,9 @@ class ValuationTasks:
                         marks.append(mark(record, closes, instruments, context.session_date))
                 self._marks.save(marks, context.fence)
                 saved += len(marks)
-                values = {one.portfolio_id: str(one.value) for one in marks}
-                work.tell(tenant, portfolios=len(marks), value=str(sum((one.value for one in marks), ZERO)), values=values)
+                # The digest brings every single mark under the audit entry, at a size that does not grow with the book.
+                values = hashlib.sha256(canonical_json({one.portfolio_id: str(one.value) for one in marks}).encode()).hexdigest()
+                work.tell(tenant, portfolios=len(marks), value=str(sum((one.value for one in marks), ZERO)), values_sha256=values)
         return work.report(saved)
 
     def compute_profit_and_loss(self, context: TaskContext) -> TaskReport:
