@@ -24,7 +24,7 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: $(RUN_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the trading day here and serve it (DATE=2018-02-05 ONCE=1 JSON=1)
-	@$(BIN)/daymark run $(if $(DATE),--date $(DATE)) $(if $(ONCE),--once) $(if $(JSON),--json)
+	@$(BIN)/daymark run $(if $(DATE),--date $(DATE)) $(if $(filter 1 true yes,$(ONCE)),--once) $(if $(filter 1 true yes,$(JSON)),--json)
 
 test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the quick suite (under ten minutes on two cores)
 	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ from daymark.operations.models import (
     RunId,
     RunStatus,
     TaskPriority,
+    TaskReport,
     TaskResult,
     TaskStatus,
 )
@@ -73,3 +74,18 @@ def test_a_failed_day_names_phase_task_and_reason_of_what_mattered_most() -> Non
     error = day_failure(OperationSummary(run, RunStatus.FAILED, AT, AT, tasks, 3))
     assert isinstance(error, DayFailed)
     assert error.context == {"phase": "MARKET_CLOSE", "task": "gate_prices", "reason": "KO closed at 0"}
+
+
+def test_a_day_is_whole_only_if_no_task_was_lost_and_none_left_a_part_out() -> None:
+    run = RunId(date(2018, 2, 5), OperationPhase.POST_MARKET)
+
+    def failure(*tasks: TaskResult) -> DayFailed | None:
+        return day_failure(OperationSummary(run, RunStatus.DEGRADED, AT, AT, tasks, 3))
+
+    done = TaskResult("seal_audit", "", TaskPriority.HIGH, TaskStatus.SUCCEEDED, 1)
+    part = TaskReport(by_tenant={"harbor": {"failed": [{"subject": "HB-P01"}]}}, warnings=("1 piece of work failed: not_found",))
+    partial = TaskResult("reconcile_custodian", "", TaskPriority.HIGH, TaskStatus.SUCCEEDED, 1, report=part)
+    skipped = TaskResult("verify_restore", "", TaskPriority.HIGH, TaskStatus.SKIPPED, 0, reason="export_backup failed")
+    assert failure(done) is None
+    assert failure(done, partial).context["reason"] == "1 piece of work failed: not_found"
+    assert failure(done, skipped).context["task"] == "verify_restore"

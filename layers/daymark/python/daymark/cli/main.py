@@ -20,7 +20,7 @@ from daymark.cli.summary import show_addresses, show_day, wide_console
 from daymark.core.errors import DaymarkError, InvalidInput
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
-from daymark.local.trading_day import DEFAULT_DATE, DayFailed, TradingDay
+from daymark.local.trading_day import DEFAULT_DATE, DayFailed, TradingDay, day_failure
 from daymark.local.workspace import Workspace
 from daymark.operations.models import OperationPhase
 
@@ -74,20 +74,21 @@ def run(
     """Bring the cloud up, run the trading day, show it, and serve until Ctrl-C."""
     with _errors(as_json):
         session_date = _date(day)
-        cloud = LocalCloud(Workspace.here())
         TradingDay.refuse_unless_runnable(session_date)
+        cloud = LocalCloud(Workspace.here())
+        # Asked to end while the day runs, the command must still stop what it started.
+        for name in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, lambda number, _frame: sys.exit(128 + number))
         try:
             cloud.up(_quiet_or_spoken(as_json))
-            document = _run_day(cloud, session_date, tuple(OperationPhase), as_json)
-            if as_json:
-                _print(document)
-            else:
-                show_day(wide_console(), document)
+            _run_phases(cloud, session_date, tuple(OperationPhase), as_json)
+            if not as_json:
                 show_addresses(wide_console(), cloud, session_date)
             if not once:
                 _serve(as_json)
         finally:
-            cloud.down()
+            if cloud.started_here:
+                cloud.down()
 
 
 @app.command()
@@ -150,24 +151,28 @@ def _phases(day: str, phases: tuple[OperationPhase, ...], as_json: bool) -> None
         TradingDay.refuse_unless_runnable(session_date)
         cloud = LocalCloud(Workspace.here())
         cloud.up(_quiet_or_spoken(as_json))
-        document = _run_day(cloud, session_date, phases, as_json)
-        if as_json:
-            _print(document)
-        else:
-            show_day(wide_console(), document)
+        _run_phases(cloud, session_date, phases, as_json)
 
 
-def _run_day(cloud: LocalCloud, session_date: date, phases: tuple[OperationPhase, ...], as_json: bool) -> dict[str, Any]:
+def _run_phases(cloud: LocalCloud, session_date: date, phases: tuple[OperationPhase, ...], as_json: bool) -> None:
+    """Run the phases and show the day. A day that is not whole is shown and then ends the command with 1, phase, task and reason."""
     trading_day = TradingDay(cloud.workspace)
+    failure: DayFailed | None = None
     with DayProgress(Console(stderr=as_json), session_date) as progress:
         try:
-            trading_day.run(session_date, phases, progress.update)
-        except DayFailed as failure:
-            if as_json:
-                _print(trading_day.document(session_date) | {"error": failure.as_document()})
-                raise typer.Exit(1) from None
-            raise
-    return trading_day.document(session_date)
+            summaries = trading_day.run(session_date, phases, progress.update)
+            failure = next(filter(None, map(day_failure, summaries)), None)
+        except DayFailed as failed:
+            failure = failed
+    document = trading_day.document(session_date)
+    if as_json:
+        _print(document if failure is None else document | {"error": failure.as_document()})
+    else:
+        show_day(wide_console(), document)
+    if failure is not None:
+        if as_json:
+            raise typer.Exit(1)
+        raise failure
 
 
 def _show_status(cloud: LocalCloud, as_json: bool) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -21,7 +19,6 @@ class Cache:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._pid_file = workspace.home / "redis.pid"
 
     @property
     def url(self) -> str:
@@ -54,7 +51,6 @@ class Cache:
             "port": "0",
             "unixsocket": str(self._workspace.home / "redis.sock"),
             "daemonize": "yes",
-            "pidfile": str(self._pid_file),
             "dir": str(self._workspace.home),
             "save": "",
             "logfile": str(self._workspace.home / "redis.log"),
@@ -68,12 +64,15 @@ class Cache:
         raise Unavailable(f"the local cache did not start: see {options['logfile']}")
 
     def stop(self) -> bool:
-        """Stop our own server; returns whether there was one."""
-        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-            os.kill(int(self._pid_file.read_text()), signal.SIGTERM)
-            self._pid_file.unlink(missing_ok=True)
-            return True
-        return False
+        """Ask our own server to end, over its own socket; returns whether there was one. A named server is left alone."""
+        if os.environ.get("DAYMARK_REDIS_URL") or not self.is_running():
+            return False
+        client = redis.Redis.from_url(self.url, socket_timeout=5)
+        try:
+            client.shutdown(nosave=True)
+        finally:
+            client.close()
+        return True
 
 
 def _server() -> str:

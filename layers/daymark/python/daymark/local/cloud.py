@@ -35,11 +35,13 @@ class LocalCloud:
         self._emulator = Emulator(workspace)
         self._cache = Cache(workspace)
         self._deployment = Deployment(workspace)
+        self.started_here = False
 
     def up(self, progress: Progress) -> None:
-        """Start, deploy and load whatever is not there yet. Safe to call again."""
+        """Start, deploy and load whatever is not there yet. Safe to call again; ``started_here`` says whether it was down."""
         self.workspace.home.mkdir(parents=True, exist_ok=True)
         if not self._emulator.is_running():
+            self.started_here = True
             progress("Starting the embedded cloud")
             self._emulator.start()
         self._cache.start()

@@ -92,7 +92,7 @@ class TradingDay:
             summary = self._run_phase(session_date, phase, progress)
             summaries.append(summary)
             if summary.status is RunStatus.FAILED:
-                raise day_failure(summary)
+                raise day_failure(summary) or DayFailed(f"{phase} failed", phase=phase.value)
         self._copy_reports(session_date)
         return summaries
 
@@ -154,12 +154,16 @@ class TradingDay:
         target.write_bytes(self._documents.get(key))
 
 
-def day_failure(summary: OperationSummary) -> DayFailed:
-    """The first critical task that failed, and why."""
-    failed = [task for task in summary.tasks if task.status is TaskStatus.FAILED]
-    task = next((task for task in failed if task.priority is TaskPriority.CRITICAL), failed[0] if failed else None)
+def day_failure(summary: OperationSummary) -> DayFailed | None:
+    """What kept a run from being whole: the critical task that failed, else the first task that was lost or left a part out."""
+    lost = [task for task in summary.tasks if task.status in (TaskStatus.FAILED, TaskStatus.SKIPPED)]
+    partial = [task for task in summary.tasks if any("failed" in part for part in task.report.by_tenant.values())]
+    # A skipped task names another as its cause, so failures come first; among them what was critical.
+    ranked = sorted(lost, key=lambda task: (task.status is TaskStatus.SKIPPED, task.priority is not TaskPriority.CRITICAL))
+    task = next(iter([*ranked, *partial]), None)
     if task is None:
-        return DayFailed(f"{summary.run.phase} failed", phase=summary.run.phase.value)
+        return None
     error: Mapping[str, Any] = task.error or {}
-    reason = error.get("message", "no reason given")
-    return DayFailed(f"{summary.run.phase}: {task.task}: {reason}", phase=summary.run.phase.value, task=task.task, reason=reason)
+    reason = error.get("message") or task.reason or "; ".join(task.report.warnings) or "part of a tenant's work failed"
+    phase = summary.run.phase.value
+    return DayFailed(f"{phase}: {task.task}: {reason}", phase=phase, task=task.task, reason=reason)
