@@ -79,6 +79,8 @@ _READ, _APPEND, _CLAIM = Permission.READ, Permission.APPEND, Permission.CLAIM
 _FENCED = {"operations": _APPEND, "fence": _CLAIM}
 _TASK = _FENCED | {"audit": _APPEND, "book": _READ}
 _CLOSES = (ObjectAccess("prices", "closes/"), ObjectAccess("prices", "vendor/"), ObjectAccess("prices", "series/"))
+# Books are marked with what was published.
+_MARKING = (*_CLOSES, ObjectAccess("prices", "official/"))
 _NUMERIC = (Layer.RUNTIME, Layer.SCIENCE)
 
 
@@ -118,9 +120,9 @@ TASKS = (
         operations.PriceSettings,
         (*_CLOSES, ObjectAccess("prices", "official/", write=True)),
     ),
-    _task(catalogue.ASSESS_RISK, "Overnight risk, limits and the volatility regime", operations.PriceSettings, _CLOSES),
-    _task(catalogue.PROPOSE_TRADES, "Drift, rebalancing and tax losses", operations.PriceSettings, _CLOSES),
-    _task(catalogue.VALUE_PORTFOLIOS, "Marks, profit and loss, and the benchmark", operations.PriceSettings, _CLOSES),
+    _task(catalogue.ASSESS_RISK, "Overnight risk, limits and the volatility regime", operations.PriceSettings, _MARKING),
+    _task(catalogue.PROPOSE_TRADES, "Drift, rebalancing and tax losses", operations.PriceSettings, _MARKING),
+    _task(catalogue.VALUE_PORTFOLIOS, "Marks, profit and loss, and the benchmark", operations.PriceSettings, _MARKING),
     _task(
         catalogue.RECONCILE_HOLDINGS,
         "Compares the book with the custodian's statement",

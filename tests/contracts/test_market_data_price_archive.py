@@ -77,10 +77,14 @@ def test_vendor_files_and_series(archive):
 
 def test_official_closes_are_published_once(archive):
     document = {"session_date": "2018-02-05", "closes": {"AAPL": "5.125"}}
+    assert archive.official_closes(DAYS[4]) is None
     address = archive.publish_official_closes(DAYS[4], document)
+    assert archive.official_closes(DAYS[4]) == document
+    assert archive.official_closes(DAYS[5]) is None
     assert archive.publish_official_closes(DAYS[4], dict(reversed(document.items()))) == address
     with pytest.raises(Conflict):
         archive.publish_official_closes(DAYS[4], {"closes": {}})
+    assert archive.official_closes(DAYS[4]) == document
     assert archive.publish_official_closes(DAYS[5], {"closes": {}}) != address
 
 

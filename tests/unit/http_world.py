@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +32,7 @@ from daymark.operations.catalogue import trading_day
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.messages import ReplyKind, WakeUp
 from daymark.operations.models import OperationPhase, RunId, TaskCommand, TaskReport
+from daymark.operations.tasks.tenant_work import TenantWork
 
 DAY = date(2018, 2, 5)
 ISSUER, CLIENT_ID = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Pool", "app-client"
@@ -153,10 +154,20 @@ def record(owned: Portfolio) -> PortfolioRecord:
     return PortfolioRecord(owned, tuple(lots), cash)
 
 
-def drive(world: World, run: RunId, *, redo: str | None = None, failing: str = "", until_ended: bool = True) -> None:
-    """Drive a run through the real cycle; the task named ``failing`` fails for good."""
+def drive(
+    world: World,
+    run: RunId,
+    *,
+    redo: str | None = None,
+    failing: str = "",
+    until_ended: bool = True,
+    work: Callable[[], TaskReport] | None = None,
+) -> None:
+    """Drive a run through the real cycle; the task named ``failing`` fails for good, ``mark_portfolios`` does ``work``."""
 
     def performer(command: TaskCommand) -> TaskReport:
+        if work is not None and command.task == "mark_portfolios":
+            return work()
         if command.task == failing:
             raise InvalidInput("the file has no rows", field="rows")
         parts = {"northstar": {"portfolios": 3}, "harbor": {"portfolios": 2}} if command.task == "mark_portfolios" else {}
@@ -171,6 +182,17 @@ def drive(world: World, run: RunId, *, redo: str | None = None, failing: str = "
             world.clock.advance(timedelta(seconds=1))
             outcomes = [world.cycle.perform(command, performer) for command, _ in reply.commands]
             reply = world.cycle.record(reply.ticket, outcomes)
+
+
+SECRET = "HB-1 owes 4711.00"
+
+
+def harbors_failure() -> TaskReport:
+    """The work of a task of which nothing but harbor's part was to be done; what fails it is harbor's alone to know."""
+    work = TenantWork()
+    with work.on("harbor", "HB-1"):
+        raise InvalidInput(SECRET, field=f"lots[{SECRET}]", account=SECRET)
+    return work.report(0)
 
 
 def make_world() -> World:

@@ -117,7 +117,7 @@ class World:
         calendar = Calendar.exchange()
         desk = PriceDesk(self.archive, self.book.instruments(), calendar)
         groups = {
-            catalogue.CHECK_PRICES: PriceTasks(desk, self.archive, self.records),
+            catalogue.CHECK_PRICES: PriceTasks(desk, self.archive, self.book, self.records),
             catalogue.ASSESS_RISK: RiskTasks(desk, self.book, self.records),
             catalogue.PROPOSE_TRADES: TradeTasks(desk, self.book, self.records),
             catalogue.VALUE_PORTFOLIOS: ValuationTasks(desk, self.book, self.marks, self.records),

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from daymark.adapters.dynamodb.client import client_settings, dynamodb_client
 from daymark.adapters.dynamodb.errors import ConditionFailed, Contended, Misconfigured, translated
-from daymark.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from daymark.core.errors import Conflict, DaymarkError, InvalidInput, NotFound, Unavailable
 
 
 def answer(code: str, status: int = 400, message: str = "", **more: object) -> ClientError:
@@ -54,6 +54,17 @@ def test_a_refused_condition_is_a_conflict_with_the_item_that_stands():
     with pytest.raises(Conflict) as caught, translated("x"):
         raise answer("ConditionalCheckFailedException", Item={"pk": {"S": "a"}})
     assert caught.value.item == {"pk": {"S": "a"}}
+
+
+def test_every_error_of_the_tree_is_built_alike():
+    kinds, seen = [DaymarkError], []
+    while kinds:
+        seen.append(kinds.pop())
+        kinds += seen[-1].__subclasses__()
+    assert ConditionFailed in seen
+    for kind in seen:
+        error = kind("what is wrong", field="lots", failures=2)
+        assert (error.message, error.field, error.context) == ("what is wrong", "lots", {"failures": 2}), kind
 
 
 @pytest.mark.parametrize("raised", [answer("ValidationException", message="bad expression"), cancelled("ValidationError"), ValueError("x")])

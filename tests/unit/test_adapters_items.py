@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from daymark.adapters.dynamodb import items
-from daymark.adapters.dynamodb.errors import Contended
+from daymark.adapters.dynamodb.errors import ConditionFailed, Contended
 from daymark.adapters.dynamodb.items import MAX_ITEM_BYTES, Row, decode, encode, item_bytes
 from daymark.adapters.dynamodb.table import Table
 from daymark.adapters.dynamodb.tables import TABLES
 from daymark.adapters.rows import claim_rows, decode_model, encode_model, natural_key, unique_contents
 from daymark.book.models import CashEntry, CashKind
-from daymark.core.errors import InvalidInput, Unavailable
+from daymark.core.errors import Conflict, InvalidInput, Unavailable
 from daymark.core.fence import Claim, Fence
 
 ENTRY = CashEntry("C1", "P1", date(2018, 2, 5), CashKind.DEPOSIT, Decimal("100.10"))
@@ -151,6 +151,48 @@ def test_contention_is_waited_out_and_not_for_ever():
     table = Table("t", Contending(5), lambda retry: None)
     with pytest.raises(Contended):
         table.transact([table.put(encode(Row("a", "b", "{}")))])
+
+
+class Racing:
+    """A table on which another writer adds, just before each of our writes, the next of ``theirs``."""
+
+    def __init__(self, theirs: list[Row]) -> None:
+        self.theirs, self.items = theirs, {}
+
+    def batch_get_item(self, **request):
+        ((table, asked),) = request["RequestItems"].items()
+        keys = [(key["pk"]["S"], key["sk"]["S"]) for key in asked["Keys"]]
+        return {"Responses": {table: [self.items[key] for key in keys if key in self.items]}}
+
+    def put_item(self, **put):
+        self.transact_write_items([{"Put": put}], "ConditionalCheckFailedException")
+
+    def transact_write_items(self, TransactItems, code="TransactionCanceledException"):  # noqa: N803  (the service's name)
+        if self.theirs:
+            row = self.theirs.pop(0)
+            self.items[row.key] = encode(row)
+        ours = {(put["Item"]["pk"]["S"], put["Item"]["sk"]["S"]): put["Item"] for put in (action["Put"] for action in TransactItems)}
+        if ours.keys() & self.items.keys():
+            raise ClientError({"Error": {"Code": code}, "CancellationReasons": [{"Code": "ConditionalCheckFailed"}]}, "PutItem")
+        self.items |= ours
+
+
+def test_two_writers_of_the_same_rows_in_turn_are_a_repeat_and_of_others_a_conflict():
+    rows = [Row("p", str(number), "{}") for number in range(3)]
+    for theirs in ([], rows[:1], rows[:2], rows):
+        client = Racing(list(theirs))
+        Table("t", client).append(rows)
+        assert [decode(client.items[row.key]) for row in rows] == rows
+    with pytest.raises(Conflict, match="other content stands under p 1"):
+        Table("t", Racing([rows[0], replace(rows[1], body='{"a":1}')])).append(rows)
+
+
+def test_a_refusal_that_nothing_explains_is_not_tried_for_ever():
+    client = Racing([])
+    client.items = {("p", "0"): encode(Row("p", "0", "{}"))}
+    client.batch_get_item = lambda **request: {"Responses": {"t": []}}
+    with pytest.raises(ConditionFailed):
+        Table("t", client).append([Row("p", "0", "{}")])
 
 
 def test_the_tables_are_described_once_and_the_fence_table_has_single_items():

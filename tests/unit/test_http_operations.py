@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daymark.operations.models import OperationPhase, RunId
-from tests.unit.http_world import DAY, World, drive, make_world
+from tests.unit.http_world import CALLERS, DAY, SECRET, World, drive, harbors_failure, make_world
 
 RUNS = "/v1/operations/runs"
 BOSS = "operations of shared"
@@ -45,6 +45,21 @@ def test_a_run_names_what_failed_and_what_was_skipped_for_it(world: World) -> No
     assert tasks["reconcile_custodian"]["error"]["field"] == "rows"
     assert tasks["publish_client_reports"]["reason"] == "reconcile_custodian failed"
     assert tasks["export_backup"]["measures"] == {"done": True}
+
+
+def test_what_failed_a_task_is_told_to_its_own_tenant_alone(world: World) -> None:
+    drive(world, RunId(DAY, OperationPhase.MARKET_CLOSE, 2), work=harbors_failure)
+    run = f"{RUNS}/{DAY}/MARKET_CLOSE"
+    others = [name for name, claims in CALLERS.items() if claims["custom:tenant"] != "harbor"]
+    assert len(others) == 9
+    for caller in others:
+        for path, query in ((RUNS, {"session_date": [str(DAY)]}), (run, {}), (f"{run}/tasks", {}), (f"/v1/operations/days/{DAY}", {})):
+            assert SECRET not in str(world.ask(path, caller, query=query)[1]), (caller, path)
+    for caller, sees in (("risk", set()), (BOSS, set()), ("operations of harbor", {"harbor"})):
+        task = next(task for task in world.ask(run, caller)[1]["tasks"] if task["task"] == "mark_portfolios")
+        error = {"code": "invalid_input", "message": "1 piece of work failed: invalid_input (1)", "field": None, "context": {"failures": 1}}
+        assert (task["status"], task["error"], set(task["by_tenant"])) == ("FAILED", error, sees)
+    assert task["by_tenant"]["harbor"]["failed"][0]["message"] == SECRET
 
 
 @pytest.mark.parametrize("attempt", ["2", "9999"])

@@ -13,6 +13,7 @@ from daymark.contracts.price_files import (
     VendorClose,
     closes_key,
     decode_closes,
+    decode_official_closes,
     decode_series,
     decode_vendor_file,
     encode_closes,
@@ -177,6 +178,13 @@ def test_a_series_refuses_lengths_that_differ_and_a_source_of_two_lines():
         DailySeries("VIX", days("2018-02-05"), np.array([1.0, 2.0]), "s")
     with pytest.raises(InvalidInput):
         encode_series(DailySeries("VIX", days("2018-02-05"), np.array([1.0]), "s\nt"))
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_official_closes_that_are_no_object_are_refused(content):
+    with pytest.raises(InvalidInput) as refusal:
+        decode_official_closes(content)
+    assert refusal.value.field == "document"
 
 
 def test_official_closes_are_canonical_and_never_hold_nan():

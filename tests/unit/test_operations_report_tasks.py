@@ -13,18 +13,19 @@ import pytest
 from daymark.adapters.memory.day_records import MemoryDayRecords
 from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
-from daymark.book.models import PortfolioMark, PortfolioRecord
+from daymark.book.models import CashEntry, CashKind, PortfolioMark, PortfolioRecord
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.errors import StaleFence
+from daymark.core.lots import Lot
 from daymark.core.sessions import Calendar
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import PricePanel
 from daymark.operations.day_results import attempt_of
 from daymark.operations.models import OperationPhase, RunId
-from daymark.operations.reporting import HistoryChart, Report, Table, TimelineChart
+from daymark.operations.reporting import HistoryChart, Paragraph, Report, Table, TimelineChart
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.reports import HISTORY_SESSIONS, ReportTasks
-from tests.unit.http_world import DAY, FENCE, World, drive, make_world, portfolio, record
+from tests.unit.http_world import DAY, FENCE, SECRET, World, drive, harbors_failure, make_world, portfolio, record
 
 SESSIONS = tuple(Calendar.exchange().between(date(2016, 1, 4), DAY)[-HISTORY_SESSIONS:])
 
@@ -142,6 +143,25 @@ def test_a_portfolio_without_a_booking_has_a_report_without_a_history(
     assert not any(isinstance(block, HistoryChart) for block in blocks)
 
 
+def test_a_history_that_cannot_be_drawn_is_warned_of_and_the_report_says_why(
+    world: World, tasks: ReportTasks, renderer: RecordingRenderer
+) -> None:
+    """A share of GE, of which the desk has no close; and a coupon of 90 earned by a portfolio that only ever owed a fee."""
+    deposit = CashEntry("C1", "HB-4", date(2017, 1, 3), CashKind.DEPOSIT, Decimal("500.00"))
+    unpriced = Lot("L1", "HB-4", "GE", date(2017, 6, 1), Decimal(1), Decimal("20.00"))
+    windfall = CashEntry("C1", "HB-5", date(2017, 6, 1), CashKind.COUPON, Decimal("90.00"), "AAPL")
+    for portfolio_id, lots, entry in (("HB-4", (unpriced,), deposit), ("HB-5", (), windfall)):
+        owned = portfolio("harbor", portfolio_id, "H-1", "adviser.ben")
+        start = CashEntry("C0", portfolio_id, date(2017, 1, 3), CashKind.FEE, Decimal("-1.00"))
+        world.book.save_record(PortfolioRecord(owned, lots, (entry,) if lots else (start, entry)), FENCE)
+        world.marks.save([PortfolioMark("harbor", portfolio_id, DAY, Decimal("500.00"), (), Decimal("500.00"))], FENCE)
+    report = tasks.publish_client_reports(context())
+    assert report.warnings == ("a report has no history: a close is missing, or a result was earned on no capital (2)",)
+    for name, why in (("HB-4", "no closes of GE"), ("HB-5", "no return exists on a capital of zero or less")):
+        section = next(part for part in renderer.seen[f"{name} account"].sections if part.title == "Value and drawdown")
+        assert [block.text for block in section.blocks if isinstance(block, Paragraph)] == [f"No history can be drawn: {why}."]
+
+
 def test_the_operations_report_tells_of_the_phases_and_of_what_it_waited_for(
     world: World, tasks: ReportTasks, renderer: RecordingRenderer
 ) -> None:
@@ -154,9 +174,11 @@ def test_the_operations_report_tells_of_the_phases_and_of_what_it_waited_for(
 
 
 def test_the_operations_report_shows_no_clients_data(world: World, tasks: ReportTasks, renderer: RecordingRenderer) -> None:
+    drive(world, RunId(DAY, OperationPhase.MARKET_CLOSE, 2), work=harbors_failure)
     tasks.publish_operations_report(context())
     text = repr(renderer.seen["The trading day"])
-    assert not any(word in text for word in ("northstar", "harbor", "NS-1", "H-1"))
+    assert "1 piece of work failed: invalid_input (1)" in text
+    assert not any(word in text for word in ("northstar", "harbor", "NS-1", "H-1", SECRET))
 
 
 def test_each_attempt_files_its_own_operations_report_and_the_interface_shows_the_latest(world: World, tasks: ReportTasks) -> None:

@@ -1,5 +1,7 @@
 """What tasks do with repeats, bad data, lost fences and tampered files: other work goes on, nothing is passed over."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -101,7 +103,10 @@ def test_when_nothing_at_all_succeeds_the_task_fails():
     with pytest.raises(InvalidInput) as caught:
         world.run(CLOSE, "mark_portfolios")
     assert caught.value.context["failures"] == 3
-    assert world.trail.chain("alpha", MONDAY, "MARKET_CLOSE") == []
+    assert caught.value.message == "3 pieces of work failed: invalid_input (3)"
+    assert (caught.value.field, set(caught.value.context)) == (None, {"failures"})
+    assert [failed["subject"] for failed in caught.value.by_tenant["alpha"]["failed"]] == ["P-A1", "P-A2"]
+    assert [e.event for e in world.trail.chain("alpha", MONDAY, "MARKET_CLOSE")] == ["task_failed"]
 
 
 def test_a_portfolio_that_owes_more_than_it_holds_has_no_risk_figure():
@@ -132,6 +137,9 @@ def test_a_fence_lost_half_way_fails_the_task_although_one_tenant_is_done():
     with pytest.raises(StaleFence):
         world.registry(command)
     assert world.marks.mark("alpha", "P-A1", MONDAY) is not None and world.marks.mark("beta", "P-B1", MONDAY) is None
+    (left,) = world.trail.chain("alpha", MONDAY, "MARKET_CLOSE")
+    assert (left.event, left.body["code"]) == ("task_failed", "stale_fence")
+    assert world.trail.chain("beta", MONDAY, "MARKET_CLOSE") == []
 
 
 def test_what_another_try_may_mend_fails_the_task_after_the_others_work():
@@ -147,9 +155,26 @@ def test_what_another_try_may_mend_fails_the_task_after_the_others_work():
     with pytest.raises(Unavailable):
         world.run(OPEN, "measure_drift")
     assert len(world.records.find("beta", MONDAY, RecordKind.DRIFT)) == 1
-    assert world.trail.chain("beta", MONDAY, "MARKET_OPEN") == []
+    (entry_left,) = world.trail.chain("beta", MONDAY, "MARKET_OPEN")
+    saved = [["P-B1", body(world, "beta", RecordKind.DRIFT, "P-B1")]]
+    text = json.dumps([saved, {"portfolios": 1}], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert entry_left.event == "task_failed"
+    assert entry_left.body == {"task": "measure_drift", "records": 1, "sha256": digest, "code": "unavailable"}
     world.book.records = honest
     assert world.run(OPEN, "measure_drift", try_number=2).measures["saved"] == 3
+    assert [e.event for e in world.trail.chain("beta", MONDAY, "MARKET_OPEN")] == ["task_failed", "task_succeeded"]
+
+
+def test_a_trail_that_does_not_answer_hides_no_tasks_error(caplog):
+    def down(*_):
+        raise Unavailable("the trail is away")
+
+    world = World().load(statements={})
+    world.trail.append = down
+    with pytest.raises(NotFound):
+        world.run(POST, "reconcile_custodian")
+    assert "could not be audited" in caplog.text
 
 
 def test_a_try_that_left_something_else_is_audited_beside_the_first():
@@ -238,21 +263,29 @@ def test_a_chain_that_was_tampered_with_is_not_sealed_and_an_old_seal_is_held_to
 
 def test_tasks_say_what_they_miss():
     world = World().load()
-    with pytest.raises(NotFound) as caught:
-        world.run(CLOSE, "compute_profit_and_loss")
-    assert caught.value.field == "mark"
-    with pytest.raises(NotFound) as caught:
-        world.run(CLOSE, "compare_benchmark")
-    assert caught.value.field == "profit_and_loss"
-    with pytest.raises(NotFound) as caught:
-        world.run(MID, "find_tax_losses")
-    assert caught.value.field == "rebalancing"
+    missing = ((CLOSE, "compute_profit_and_loss", "mark"), (CLOSE, "compare_benchmark", "profit_and_loss"))
+    for phase, task, field in (*missing, (MID, "find_tax_losses", "rebalancing")):
+        with pytest.raises(NotFound) as caught:
+            world.run(phase, task)
+        assert caught.value.by_tenant["beta"]["failed"][0]["field"] == field
     world.archive.deliver(MONDAY, b"instrument_id,session_date,close,currency\n")
     with pytest.raises(NotPublished):
         world.run(CLOSE, "load_prices")
     with pytest.raises(QualityBlocked):
         world.run(CLOSE, "gate_prices")
     assert world.records.find("shared", MONDAY, RecordKind.PRICE_QUALITY) == []
+
+
+def test_what_all_staff_may_read_of_a_task_names_no_tenant_no_portfolio_and_no_amount():
+    """One portfolio cannot be priced and a statement line cannot be read, so that warnings are given too."""
+    records = synthetic_records()
+    records[1] = replace(records[1], lots=(Lot("L9", "P-A2", "NONE", date(2017, 1, 3), D(1), D(1)),))
+    statements = {**STATEMENTS, "beta": [*STATEMENTS["beta"], "ACC-B1,CASH,,,,none,USD,2018-02-05"]}
+    reports = [report for phase in World().load(records, statements).run_day().values() for report in phase.values()]
+    public = json.dumps([[report.measures, report.warnings] for report in reports])
+    assert "failed: invalid_input" in public and "quarantined (1)" in public
+    for private in ("alpha", "beta", "P-A", "P-B", "H-A", "H-B", "ACC-", "adviser", "L9", "11140.03", "-166.11", "9015.25"):
+        assert private not in public, private
 
 
 def test_a_quarantined_price_is_warned_of_and_marks_carry_its_label():

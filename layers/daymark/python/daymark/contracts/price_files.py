@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -228,3 +229,18 @@ def encode_official_closes(document: Mapping[str, object]) -> bytes:
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     except ValueError as error:
         raise InvalidInput(f"official closes cannot be written: {error}", field="document") from None
+
+
+def decode_official_closes(content: bytes) -> Mapping[str, Any]:
+    """The document that :func:`encode_official_closes` wrote.
+
+    Raises:
+        InvalidInput: the content is no JSON object.
+    """
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise InvalidInput(f"official closes cannot be read: {error}", field="document") from None
+    if not isinstance(document, dict):
+        raise InvalidInput("official closes must be an object", field="document")
+    return document

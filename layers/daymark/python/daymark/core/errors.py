@@ -17,6 +17,9 @@ class DaymarkError(Exception):
         field: Path of the input at fault (``"lots[3].quantity"``), or ``None``.
         context: Plain values that help the reader (nearest sessions, the limit that was passed).
 
+    Attributes:
+        by_tenant: What single tenants may be told besides. No part of the document: whoever shows it must know who asks.
+
     >>> error = InvalidInput("quantity must be above zero", field="lots[3].quantity", got="-1")
     >>> error.code, error.field, error.context
     ('invalid_input', 'lots[3].quantity', {'got': '-1'})
@@ -32,6 +35,7 @@ class DaymarkError(Exception):
         self.message = message
         self.field = field
         self.context: dict[str, Any] = context
+        self.by_tenant: Mapping[str, Mapping[str, Any]] = {}
 
     def as_document(self) -> Mapping[str, Any]:
         """The error as plain data, the same for every front."""

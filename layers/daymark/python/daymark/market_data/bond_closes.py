@@ -56,10 +56,22 @@ def bond_closes(terms: BondTerms, series: DailySeries, sessions: Sequence[date])
     return np.asarray(np.round(prices.dirty, PRICE_DECIMALS), dtype=np.float64)
 
 
-def bond_return(terms: BondTerms, series: DailySeries, previous: date, session: date) -> float:
-    """Total return from one session to the next as a fraction: price change plus any coupon due after ``previous``, up to ``session``."""
-    before, after = bond_closes(terms, series, [previous, session])
-    schedule = coupon_dates(terms.maturity, previous, terms.payments_per_year)
-    coupons = int(((schedule > np.datetime64(previous, "D")) & (schedule <= np.datetime64(session, "D"))).sum())
+def bond_returns(terms: BondTerms, series: DailySeries, sessions: Sequence[date]) -> FloatArray:
+    """Total returns from each session to the next, as fractions: ``(n - 1,)``.
+
+    Price change plus any coupon due after the earlier session and up to the later one, so that a coupon date is no loss.
+    The sessions rise; there is at least one.
+
+    Raises:
+        NotPublished, InvalidInput: see :func:`bond_closes`.
+    """
+    closes = bond_closes(terms, series, sessions)
+    schedule = coupon_dates(terms.maturity, sessions[0], terms.payments_per_year)
+    coupons = np.diff(np.searchsorted(schedule, np.array(sessions, dtype="datetime64[D]"), side="right"))
     payment = FACE * float(terms.coupon) / terms.payments_per_year
-    return float((after + coupons * payment) / before - 1.0)
+    return np.asarray((closes[1:] + coupons * payment) / closes[:-1] - 1.0, dtype=np.float64)
+
+
+def bond_return(terms: BondTerms, series: DailySeries, previous: date, session: date) -> float:
+    """Total return from one session to the next as a fraction; see :func:`bond_returns`."""
+    return float(bond_returns(terms, series, [previous, session])[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,10 @@ class PriceArchive(Protocol):
         Raises:
             NotFound: no such series.
         """
+        ...
+
+    def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
+        """The session's official closes as they were published; ``None`` if none were."""
         ...
 
     def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:

@@ -18,12 +18,14 @@ from daymark.core.errors import InvalidInput, NotFound, QualityBlocked
 from daymark.core.instruments import BondTerms, Instrument, InstrumentKind
 from daymark.core.sessions import Calendar
 from daymark.market_data.benchmark_returns import BOND_SERIES, INDEX_SERIES, BenchmarkReturns, benchmark_returns
-from daymark.market_data.bond_closes import bond_closes
+from daymark.market_data.bond_closes import bond_closes, bond_returns
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import ClosingPrice, FloatArray, PricePanel, QualityFinding, Severity
+from daymark.market_data.official_closes import closes_of
 from daymark.market_data.ports import PriceArchive
 from daymark.market_data.quality import WINDOW, gate_closes
 from daymark.market_data.regime import RegimeReading, read_regime
+from daymark.quant.returns import simple_returns
 
 VENDOR_PRICED = frozenset({InstrumentKind.EQUITY, InstrumentKind.FUND})
 LARGEST_QUARANTINED_SHARE = 0.25
@@ -88,6 +90,18 @@ class PriceDesk:
         self._refuse_if_blocked(session_date, gated.findings, quarantined, needed & quarantined - closes.keys())
         return GatedCloses(session_date, self._in_universe_order(closes, session_date), gated.findings, quarantined)
 
+    def marking_closes(self, session_date: date, held: Collection[str] | None = None) -> Mapping[str, ClosingPrice]:
+        """The closes a session's books are marked with: the official ones once published, until then :meth:`closing_prices`.
+
+        Raises:
+            NotASession: the exchange does not trade on the date.
+            InvalidInput: the published document cannot be read.
+            NotPublished, QualityBlocked: nothing is published yet; see :meth:`closing_prices`.
+        """
+        self._calendar.session(session_date)
+        document = self._archive.official_closes(session_date)
+        return self.closing_prices(session_date, held).closes if document is None else closes_of(document, session_date)
+
     def panel(self, instrument_ids: Sequence[str], through: date, sessions: int) -> PricePanel:
         """Closes of the last ``sessions`` sessions up to ``through``, without holes.
 
@@ -116,6 +130,22 @@ class PriceDesk:
             else:
                 closes[:, column] = 1.0
         return PricePanel(dates, tuple(instrument_ids), closes, {name: gated.closes[name].label for name in instrument_ids})
+
+    def returns(self, instrument_ids: Sequence[str], through: date, sessions: int) -> FloatArray:
+        """Total returns of the last ``sessions`` sessions up to ``through``, as fractions: ``(sessions, n)``.
+
+        Adjusted closes hold their dividends already; a bond's coupon is added to the close of the session it is paid by.
+
+        Raises:
+            NotASession, NotPublished, QualityBlocked, InvalidInput: see :meth:`panel`.
+        """
+        panel = self.panel(instrument_ids, through, sessions + 1)
+        returns = simple_returns(panel.closes)
+        for column, name in enumerate(instrument_ids):
+            terms = self._instruments[name].bond
+            if terms is not None:
+                returns[:, column] = bond_returns(terms, self._archive.series(terms.yield_series), panel.sessions)
+        return returns
 
     def regime(self, session_date: date) -> RegimeReading:
         """The volatility regime at a session's close.

@@ -70,6 +70,7 @@ class ClientDay:
         sessions: ``(n,)`` sessions of the history, rising; empty if there is none.
         values: ``(n,)`` value at each, in the portfolio's currency.
         drawdowns: ``(n,)`` fall from the highest linked index so far, fractions not above zero.
+        no_history: Why the books or prices allow no history, or ``None``.
     """
 
     portfolio: Portfolio
@@ -81,6 +82,7 @@ class ClientDay:
     sessions: tuple[date, ...] = ()
     values: tuple[float, ...] = ()
     drawdowns: tuple[float, ...] = ()
+    no_history: str | None = None
     names: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +152,8 @@ def _day_section(day: ClientDay) -> Section:
 
 def _history_section(day: ClientDay) -> Section:
     title = "Value and drawdown"
+    if day.no_history is not None:
+        return Section(title, "", (Paragraph(f"No history can be drawn: {day.no_history}.", Tone.SOFT),))
     if not is_whole(day.values):
         text = "There is no history to draw yet: the portfolio has been valued on fewer than two sessions."
         return Section(title, "", (Paragraph(text, Tone.SOFT),))

@@ -24,7 +24,7 @@ def perform(command: TaskCommand, performer: TaskPerformer, fences: FenceLedger,
 
     A ``DaymarkError`` becomes a failed outcome with its code, retryable if the error says so. Any other exception is a defect:
     it is logged with its stack, and the outcome carries the code ``internal`` and the exception's class alone, for its text may
-    hold client data.
+    hold client data. What the error tells of single tenants goes into the outcome's report, where fronts show each tenant its own.
 
     Args:
         command: Which try of which task, under which epoch.
@@ -38,7 +38,7 @@ def perform(command: TaskCommand, performer: TaskPerformer, fences: FenceLedger,
         _require_epoch(command, fences)
         report = _bounded(performer(command))
     except DaymarkError as failure:
-        report, error, retryable = TaskReport(), _plain_error(failure), failure.retryable
+        report, error, retryable = _tenants_parts(failure), _plain_error(failure), failure.retryable
     except Exception as defect:  # the one place where a defect of a task becomes an outcome
         _LOG.exception("task %s try %d of %s met a defect", command.task, command.try_number, command.run)
         message = f"{command.task} met an unexpected {type(defect).__name__}"
@@ -73,6 +73,15 @@ def _bounded(report: TaskReport) -> TaskReport:
         return report
     lost = {tenant: {"failed": len(part["failed"])} for tenant, part in report.by_tenant.items() if "failed" in part}
     return TaskReport(report.measures, lost, (*report.warnings, f"the tenants' parts were left out: {size} bytes do not fit"))
+
+
+def _tenants_parts(failure: DaymarkError) -> TaskReport:
+    """The report of a failed try: what its error tells of single tenants, left out where it cannot be written."""
+    try:
+        return _bounded(TaskReport(by_tenant=failure.by_tenant))
+    except InvalidInput:
+        _LOG.exception("a failed task's parts are no plain JSON")
+        return TaskReport()
 
 
 def _plain_error(failure: DaymarkError) -> Mapping[str, Any]:

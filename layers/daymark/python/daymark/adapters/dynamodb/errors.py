@@ -41,8 +41,8 @@ _NOT_ALLOWED = frozenset({"AccessDenied", "AccessDeniedException", "Unrecognized
 class ConditionFailed(Conflict):
     """A conditional write was refused; ``item`` is what stands there, where the service told."""
 
-    def __init__(self, message: str, item: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, field: str | None = None, item: Mapping[str, Any] | None = None, **context: Any) -> None:
+        super().__init__(message, field=field, **context)
         self.item = item
 
 
@@ -85,7 +85,7 @@ def _meaning(refused: ClientError, what: str) -> DaymarkError | None:
     if code == "TransactionCanceledException":
         return _transaction_meaning(response, what)
     if code in _CONDITION_FAILED:
-        return ConditionFailed(f"{what}: what stands there contradicts the write", response.get("Item"))
+        return ConditionFailed(f"{what}: what stands there contradicts the write", item=response.get("Item"))
     if code in _NO_SUCH_CONTENT:
         return NotFound(f"{what}: nothing stands there")
     if code in _NO_SUCH_PLACE:

@@ -138,12 +138,7 @@ class Table:
         if len(groups) > 1:
             self._refuse_other_content(rows)
         for group in groups:
-            try:
-                self.transact([self.put(item, NOTHING_THERE) for _, item in group])
-            except ConditionFailed:
-                missing = self._refuse_other_content([row for row, _ in group])
-                if missing:
-                    self.transact([self.put(item, NOTHING_THERE) for row, item in group if row.key in missing])
+            self._append_together(group)
 
     def append_claimed(self, rows: Sequence[Row], ledger: FenceLedger | None, fence: Fence) -> None:
         """Claim a batch of rows, then :meth:`append` it; rows that could never be stored are refused before the claim.
@@ -158,6 +153,20 @@ class Table:
             encode(row)
         claim_rows(ledger, contents, fence)
         self.append(rows)
+
+    def _append_together(self, group: Sequence[tuple[Row, dict[str, Any]]]) -> None:
+        """Add rows of one transaction; after each refusal, those that another writer has not added meanwhile."""
+        missing = {row.key for row, _ in group}
+        while missing:
+            try:
+                self.transact([self.put(item, NOTHING_THERE) for row, item in group if row.key in missing])
+            except ConditionFailed:
+                free = self._refuse_other_content([row for row, _ in group])
+                if free == missing:
+                    raise
+                missing = free
+            else:
+                return
 
     def _refuse_other_content(self, rows: Sequence[Row]) -> set[tuple[str, str]]:
         """Keys that are still free; Conflict if a taken one holds other content."""

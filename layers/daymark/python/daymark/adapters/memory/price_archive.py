@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from daymark.contracts.price_files import (
     CloseBlock,
     DailySeries,
     VendorClose,
+    decode_official_closes,
     decode_vendor_file,
     encode_official_closes,
     official_key,
@@ -57,6 +59,11 @@ class MemoryPriceArchive:
         if name not in self._series:
             raise NotFound(f"no series {name}", field="name", known=sorted(self._series))
         return self._series[name]
+
+    def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
+        """See ``PriceArchive.official_closes``."""
+        content = self._official.get(session_date)
+        return None if content is None else decode_official_closes(content)
 
     def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:
         """See ``PriceArchive.publish_official_closes``."""

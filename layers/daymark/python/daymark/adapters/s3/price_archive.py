@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from daymark.contracts.price_files import (
     VendorClose,
     closes_key,
     decode_closes,
+    decode_official_closes,
     decode_series,
     decode_vendor_file,
     encode_official_closes,
@@ -84,6 +85,11 @@ class S3PriceArchive:
         if content is None:
             raise NotFound(f"no series {name}", field="name")
         return decode_series(content, name)
+
+    def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
+        """The session's official closes as they were published; ``None`` if none were."""
+        content = self._read(official_key(session_date))
+        return None if content is None else decode_official_closes(content)
 
     def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:
         """Store the session's official closes where none stand and return their address.

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
-from daymark.book.ports import DayRecords, RecordKind
+from daymark.book.ports import BookStore, DayRecords, RecordKind
 from daymark.contracts.price_files import encode_official_closes, official_key
 from daymark.core.errors import NotPublished
 from daymark.core.tenancy import SHARED_TENANT
+from daymark.market_data.official_closes import official_document
 from daymark.market_data.ports import PriceArchive
-from daymark.market_data.price_desk import PriceDesk
+from daymark.market_data.price_desk import GatedCloses, PriceDesk
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import WHOLE, TaskContext
+from daymark.operations.tasks.universe import held_or_targeted
 
 
 class PriceTasks:
     """The tasks of the function ``check_prices``."""
 
-    def __init__(self, desk: PriceDesk, archive: PriceArchive, records: DayRecords) -> None:
-        self._desk, self._archive, self._records = desk, archive, records
+    def __init__(self, desk: PriceDesk, archive: PriceArchive, book: BookStore, records: DayRecords) -> None:
+        self._desk, self._archive, self._book, self._records = desk, archive, book, records
 
     def check_session(self, context: TaskContext) -> TaskReport:
         """State the session; a date without one was refused by name before any task could start."""
@@ -51,7 +54,7 @@ class PriceTasks:
         Raises:
             QualityBlocked: they may not be used. Nothing is recorded then, so that a corrected file can be judged anew.
         """
-        gated = self._desk.closing_prices(context.price_session)
+        gated = self._gated(context.price_session)
         body = {
             "as_of": context.price_session.isoformat(),
             "sessions_checked": 1,
@@ -74,21 +77,15 @@ class PriceTasks:
 
     def publish_official_closes(self, context: TaskContext) -> TaskReport:
         """Publish the closes that the session's books are marked with, each with its date and label."""
-        gated = self._desk.closing_prices(context.session_date)
-        document = {
-            "session_date": context.session_date.isoformat(),
-            "closes": [
-                {
-                    "instrument_id": close.instrument_id,
-                    "price": str(close.price),
-                    "as_of": close.as_of.isoformat(),
-                    "label": close.label.value,
-                }
-                for _, close in sorted(gated.closes.items())
-            ],
-        }
+        gated = self._gated(context.session_date)
+        document = official_document(context.session_date, gated.closes.values())
         self._archive.publish_official_closes(context.session_date, document)
         digest = hashlib.sha256(encode_official_closes(document)).hexdigest()
         body = {"key": official_key(context.session_date), "instruments": len(gated.closes), "sha256": digest}
         self._records.save([context.record(SHARED_TENANT, RecordKind.OFFICIAL_CLOSES, WHOLE, body)], context.fence)
         return TaskReport({"instruments": len(gated.closes), "sha256": digest})
+
+    def _gated(self, session_date: date) -> GatedCloses:
+        """The session's closes; what nobody holds or has a target for may lack one. Every tenant's book must be readable to know."""
+        records = (record for tenant in self._book.tenants() for record in self._book.records(tenant))
+        return self._desk.closing_prices(session_date, held_or_targeted(records, session_date))

@@ -1,19 +1,21 @@
 """The task registry: finds the method that performs a task, and leaves one audit entry per tenant the task touched.
 
 What an entry tells is read back from the store, not taken from the task's word: a digest of the records that now stand, of the
-tenant's part of the report, and how many records there are.
+tenant's part of the report, and how many records there are. A task that fails may have saved some of its records before: they
+are audited too, beside the error's code.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from daymark.book.ports import BookStore, DayRecords, RecordKind
 from daymark.core.audit import AuditTrail, canonical_json
-from daymark.core.errors import Conflict, InvalidInput, NotFound
+from daymark.core.errors import Conflict, DaymarkError, InvalidInput, NotFound
 from daymark.core.fence import Fence
 from daymark.core.sessions import Calendar
 from daymark.core.tenancy import SHARED_TENANT
@@ -21,6 +23,9 @@ from daymark.operations.catalogue import Catalogue, trading_day
 from daymark.operations.models import OperationPhase, TaskCommand, TaskReport
 from daymark.operations.schedule import phase_instant
 from daymark.operations.tasks.context import Task, TaskContext
+
+SUCCEEDED, FAILED = "task_succeeded", "task_failed"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,13 @@ class TaskRegistry:
         if task is None or function != command.function:
             raise NotFound(f"{command.function} does not perform {command.task} of {command.run.phase}", field="task")
         context = self._context(command)
-        report = task(context)
-        self._audit(command, context, report)
+        try:
+            report = task(context)
+        except DaymarkError as failure:
+            self._audit_failure(command, context, failure)
+            raise
+        for tenant, body in self._entries(command, context, report.by_tenant, report.measures):
+            self._append(command, tenant, body)
         return report
 
     def _context(self, command: TaskCommand) -> TaskContext:
@@ -119,7 +129,19 @@ class TaskRegistry:
             as_of=phase_instant(self._calendar, session_date, command.run.phase),
         )
 
-    def _audit(self, command: TaskCommand, context: TaskContext, report: TaskReport) -> None:
+    def _audit_failure(self, command: TaskCommand, context: TaskContext, failure: DaymarkError) -> None:
+        """Leave an entry under a key of the try's own; whatever goes wrong here must not hide why the task failed."""
+        run, key = command.run, f"{command.run}/{command.task}/{command.try_number}/failed/{command.epoch}"
+        try:
+            for tenant, body in self._entries(command, context, failure.by_tenant, None):
+                self._trail.append(tenant, run.session_date, run.phase.value, key, FAILED, {**body, "code": failure.code})
+        except Exception:  # the task's own error is on its way
+            _LOG.exception("the failure of %s, try %d of %s, could not be audited", command.task, command.try_number, run)
+
+    def _entries(
+        self, command: TaskCommand, context: TaskContext, parts: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any] | None
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each tenant the task touched and its entry's body; ``shared`` is told of the shared tenant if it has no part."""
         leaves = _LEAVES[command.task]
         owners: Sequence[str] = self._book.tenants() if leaves.tenants else ()
         for tenant in (*owners, SHARED_TENANT) if leaves.shared else owners:
@@ -127,16 +149,16 @@ class TaskRegistry:
             if leaves.kind is not None:
                 found = self._records.find(tenant, context.session_date, leaves.kind, phase=context.run.phase.value)
                 saved = [[record.subject, record.body] for record in found]
-            told = report.by_tenant.get(tenant, report.measures if tenant == SHARED_TENANT else None)
+            told = parts.get(tenant, shared if tenant == SHARED_TENANT else None)
             if not saved and told is None:
                 continue
             digest = hashlib.sha256(canonical_json([saved, told]).encode()).hexdigest()
-            self._append(command, tenant, {"task": command.task, "records": len(saved), "sha256": digest})
+            yield tenant, {"task": command.task, "records": len(saved), "sha256": digest}
 
     def _append(self, command: TaskCommand, tenant: str, body: Mapping[str, Any]) -> None:
         run, key = command.run, f"{command.run}/{command.task}"
         try:
-            self._trail.append(tenant, run.session_date, run.phase.value, key, "task_succeeded", body)
+            self._trail.append(tenant, run.session_date, run.phase.value, key, SUCCEEDED, body)
         except Conflict:
             # An earlier try was audited, its outcome got lost, and this one left something else: both are history.
-            self._trail.append(tenant, run.session_date, run.phase.value, f"{key}/{command.try_number}", "task_succeeded", body)
+            self._trail.append(tenant, run.session_date, run.phase.value, f"{key}/{command.try_number}", SUCCEEDED, body)

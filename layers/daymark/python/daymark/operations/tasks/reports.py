@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from daymark.book.models import PortfolioRecord
-from daymark.book.performance import performance_history
+from daymark.book.performance import PerformanceHistory, performance_history
 from daymark.book.ports import BookStore, DayRecords, MarkStore, RecordKind
 from daymark.core.errors import InvalidInput, NotFound, NotPublished
 from daymark.core.instruments import Instrument
@@ -68,6 +67,8 @@ class ReportTasks:
                     portfolio_id = record.portfolio.portfolio_id
                     with work.on(tenant, portfolio_id):
                         day = self._client_day(context, record, instruments, households, results, panel)
+                        if day.no_history is not None:
+                            work.notice("a report has no history: a close is missing, or a result was earned on no capital")
                         body = self._file(context, client_report(day), f"reports/{tenant}/{context.session_date}/{portfolio_id}")
                         rows.append(context.record(tenant, RecordKind.REPORT, portfolio_id, body))
                 self._records.save(rows, context.fence)
@@ -104,7 +105,7 @@ class ReportTasks:
         mark = self._marks.mark(portfolio.tenant, portfolio.portfolio_id, context.session_date)
         if mark is None:
             raise NotFound(f"{portfolio.portfolio_id} was not marked on {context.session_date}", field="mark")
-        sessions, values, drawdowns = _history(record, panel)
+        history, no_history = _history(record, panel)
         return ClientDay(
             portfolio=portfolio,
             household_name=households.get(portfolio.household_id, portfolio.household_id),
@@ -112,9 +113,10 @@ class ReportTasks:
             mark=mark,
             instruments=instruments,
             bodies={kind: body for (subject, kind), body in results.items() if subject == portfolio.portfolio_id},
-            sessions=sessions,
-            values=values,
-            drawdowns=drawdowns,
+            sessions=history.sessions if history else (),
+            values=tuple(history.values.tolist()) if history else (),
+            drawdowns=tuple(history.drawdowns.tolist()) if history else (),
+            no_history=no_history,
         )
 
     def _file(self, context: TaskContext, report: Report, stem: str) -> Mapping[str, Any]:
@@ -144,13 +146,12 @@ class ReportTasks:
         return replace(summary, ended_at=None, tasks=tuple(task for task in summary.tasks if task.task in final))
 
 
-def _history(record: PortfolioRecord, panel: PricePanel) -> tuple[tuple[date, ...], tuple[float, ...], tuple[float, ...]]:
-    """Sessions, values and drawdowns since the portfolio was first funded; empty where its books allow no return."""
+def _history(record: PortfolioRecord, panel: PricePanel) -> tuple[PerformanceHistory | None, str | None]:
+    """The portfolio's history since it was first funded, or why its books or prices allow none."""
     booked = [entry.booked for entry in record.cash] + [lot.acquired for lot in record.lots]
     start = next((place for place, day in enumerate(panel.sessions) if booked and day >= min(booked)), len(panel.sessions))
     since = PricePanel(panel.sessions[start:], panel.instrument_ids, panel.closes[start:], panel.labels)
     try:
-        history = performance_history(record, since)
-    except (InvalidInput, NotPublished):
-        return (), (), ()
-    return history.sessions, tuple(history.values.tolist()), tuple(history.drawdowns.tolist())
+        return performance_history(record, since), None
+    except (InvalidInput, NotPublished) as reason:
+        return None, reason.message

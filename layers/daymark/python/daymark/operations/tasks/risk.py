@@ -20,7 +20,7 @@ from daymark.operations import limits
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import WHOLE, TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
-from daymark.quant.returns import simple_returns
+from daymark.operations.tasks.universe import Universe
 from daymark.quant.tail_risk import historical_tail, scenario_pnl
 
 SCENARIOS = 504
@@ -36,24 +36,26 @@ class RiskTasks:
         self._desk, self._book, self._records = desk, book, records
 
     def assess_overnight_risk(self, context: TaskContext) -> TaskReport:
-        """Historical VaR and expected shortfall of every portfolio over the last 504 day-to-day moves, cash unmoved.
+        """Historical VaR and expected shortfall of every portfolio over the last 504 daily total returns, cash unmoved.
 
         All portfolios of a tenant go through one matrix product. What they hold now is held against the past moves.
         """
         instruments = self._book.instruments()
-        closes = self._desk.closing_prices(context.price_session).closes
-        panel = self._desk.panel(list(closes), context.price_session, SCENARIOS + 1)
-        returns = simple_returns(panel.closes)
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
+        needed = universe.priced(context.price_session)
+        names = [name for name in instruments if name in needed and name in closes]
+        returns = self._desk.returns(names, context.price_session, SCENARIOS)
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 marks = []
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
                         marked = mark(record, closes, instruments, context.price_session)
                         _refuse_without_value(marked)
                         marks.append(marked)
-                rows = self._overnight_records(context, marks, panel.instrument_ids, returns)
+                rows = self._overnight_records(context, marks, names, returns)
                 self._records.save(rows, context.fence)
                 saved += len(rows)
                 worst = max((row.body["var_99"] for row in rows), default=0.0)
@@ -89,12 +91,13 @@ class RiskTasks:
     def check_limits(self, context: TaskContext) -> TaskReport:
         """Position and sector limits of every portfolio at the latest closes."""
         instruments = self._book.instruments()
-        closes = self._desk.closing_prices(context.price_session).closes
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 rows, breaches = [], 0
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
                         marked = mark(record, closes, instruments, context.price_session)
                         check = limits.check_limits(record.portfolio, marked, instruments)

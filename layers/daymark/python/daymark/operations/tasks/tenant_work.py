@@ -2,6 +2,7 @@
 
 A lost fence ends the task at once. A failure that another try may mend fails the task after all other work is done. Any other
 failure is told in the report's warnings and in the tenant's own part; when nothing at all succeeded, the task fails with it.
+Staff of every tenant read a task's warnings and its error, so both count failures by code; what failed stands in the tenant's part.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class TenantWork:
         """
         try:
             yield
-        except StaleFence:
+        except StaleFence as lost:
+            lost.by_tenant = self._parts()
             raise
         except DaymarkError as error:
             self._failures.append(error)
@@ -61,13 +63,25 @@ class TenantWork:
             **measures: Plain JSON data without client data.
 
         Raises:
-            DaymarkError: a failure that another try may mend, or, when nothing was saved, the first failure.
+            DaymarkError: of the class of a failure that another try may mend, or, when nothing was saved, of the first failure.
+                It counts the failures by code and names no tenant's data; the tenants' parts go with it as ``by_tenant``.
         """
         retryable = next((failure for failure in self._failures if failure.retryable), None)
         fatal = retryable or (self._failures[0] if self._failures and not (saved and self._done) else None)
         if fatal is not None:
-            raise type(fatal)(fatal.message, field=fatal.field, failures=len(self._failures)) from fatal
+            raise self._neutral(type(fatal)) from fatal
         warnings = [f"{text} ({count})" for text, count in sorted(self._notices.items())]
         codes = Counter(failure.code for failure in self._failures)
         warnings += [f"{count} piece{'s' * (count > 1)} of work failed: {code}" for code, count in sorted(codes.items())]
-        return TaskReport({"saved": saved, **measures}, dict(sorted(self._by_tenant.items())), tuple(warnings))
+        return TaskReport({"saved": saved, **measures}, self._parts(), tuple(warnings))
+
+    def _neutral(self, kind: type[DaymarkError]) -> DaymarkError:
+        count = len(self._failures)
+        codes = Counter(failure.code for failure in self._failures)
+        listed = ", ".join(f"{code} ({number})" for code, number in sorted(codes.items()))
+        error = kind(f"{count} piece{'s' * (count > 1)} of work failed: {listed}", failures=count)
+        error.by_tenant = self._parts()
+        return error
+
+    def _parts(self) -> dict[str, dict[str, Any]]:
+        return dict(sorted(self._by_tenant.items()))

@@ -17,6 +17,7 @@ from daymark.operations import drift, rebalancing, tax_losses
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
+from daymark.operations.tasks.universe import Universe
 
 _Closes = Mapping[str, ClosingPrice]
 
@@ -49,16 +50,17 @@ class TradeTasks:
         Raises:
             DaymarkError: no household could be looked at, the first reason why.
         """
-        closes = self._desk.closing_prices(context.price_session).closes
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 proposals = {
                     proposal.subject: proposal.body
                     for proposal in self._records.find(tenant, context.session_date, RecordKind.REBALANCING, phase=context.run.phase.value)
                 }
                 households: dict[str, list[PortfolioRecord]] = defaultdict(list)
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     households[record.portfolio.household_id].append(record)
                 rows, candidates = [], 0
                 for household_id, household in sorted(households.items()):
@@ -88,12 +90,13 @@ class TradeTasks:
         body: Callable[[PortfolioRecord, PortfolioMark, _Closes], Mapping[str, Any]],
     ) -> TaskReport:
         instruments = self._book.instruments()
-        closes = self._desk.closing_prices(context.price_session).closes
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 rows = []
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
                         marked = mark(record, closes, instruments, context.price_session)
                         rows.append(context.record(tenant, kind, marked.portfolio_id, body(record, marked, closes)))

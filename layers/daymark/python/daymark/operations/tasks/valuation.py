@@ -22,6 +22,7 @@ from daymark.market_data.price_desk import PriceDesk
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
+from daymark.operations.tasks.universe import Universe
 
 
 class ValuationTasks:
@@ -33,12 +34,13 @@ class ValuationTasks:
     def mark_portfolios(self, context: TaskContext) -> TaskReport:
         """Mark every portfolio at the session's closes."""
         instruments = self._book.instruments()
-        closes = self._desk.closing_prices(context.session_date).closes
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.session_date, universe.priced(context.session_date))
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 marks = []
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
                         marks.append(mark(record, closes, instruments, context.session_date))
                 self._marks.save(marks, context.fence)
@@ -54,12 +56,13 @@ class ValuationTasks:
         The previous session is valued anew from lots and closes; where its mark was stored, the two must agree.
         """
         instruments = self._book.instruments()
-        closes = self._desk.closing_prices(context.previous_session).closes
+        universe = Universe(self._book)
+        closes = self._desk.marking_closes(context.previous_session, universe.priced(context.previous_session))
         work, saved = TenantWork(), 0
-        for tenant in self._book.tenants():
+        for tenant in universe.tenants:
             with work.on(tenant):
                 rows, total = [], ZERO
-                for record in self._book.records(tenant):
+                for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
                         prior = self._prior(context, record, closes, instruments)
                         result = profit_and_loss(record, prior, self._current(context, record))
