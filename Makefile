@@ -33,7 +33,7 @@ test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed of eve
 	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(PYTEST_ARGS)
 
 bench: $(DEV_STAMP) ## Measure against the peers and write benchmarks/results
-	@for file in benchmarks/[a-z]*.py; do case $$file in */recording.py|*/readme.py) ;; *) echo "== $$file"; name=$${file#benchmarks/}; PYTHONPATH=functions $(BIN)/python -m "benchmarks.$${name%.py}" || exit 1;; esac; done
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; for file in benchmarks/[a-z]*.py; do case $$file in */recording.py|*/readme.py) ;; *) echo "== $$file"; name=$${file#benchmarks/}; PYTHONPATH=functions $(BIN)/python -m "benchmarks.$${name%.py}" || exit 1;; esac; done
 	@$(BIN)/python -m benchmarks.readme
 
 lint: $(DEV_STAMP) ## Check style and types
