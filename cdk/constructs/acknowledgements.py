@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Environment, Stack, Validations
 
+from cdk.constructs.phase_machine import machine_name
 from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from daymark.operations.models import OperationPhase
 
 PLATFORM = "platform engineering"
 SECURITY = "security engineering"
@@ -70,6 +72,16 @@ def key_prefixes(bucket_arns: Mapping[str, str]) -> Iterable[Acknowledgement]:
     for (bucket, prefix), stacks in sorted(users.items()):
         finding = f"AwsSolutions-IAM5[Resource::{bucket_arns[bucket]}/{prefix}*]"
         yield Acknowledgement(finding, tuple(sorted(stacks)), _PREFIX_REASON, SECURITY)
+
+
+_EXECUTION_REASON = "The executions of one phase's machine: each is named by its run, which no template knows."
+
+
+def executions(environment: Environment) -> Iterable[Acknowledgement]:
+    """The wildcard behind looking at the executions of each phase's machine."""
+    for phase in OperationPhase:
+        arn = f"arn:aws:states:{environment.region}:{environment.account}:execution:{machine_name(phase)}:*"
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Api",), _EXECUTION_REASON, SECURITY)
 
 
 def acknowledge(stacks: Iterable[Stack], acknowledgements: Iterable[Acknowledgement], today: date) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, TimeZone
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, TimeZone
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -24,6 +24,11 @@ from daymark.operations.schedule import CRON, TIME_ZONE
 DEFINITION = PROJECT / "statemachines" / "operations" / "phase.asl.json"
 
 
+def machine_name(phase: OperationPhase) -> str:
+    """What a phase's machine is called: ``daymark-pre-market``."""
+    return f"daymark-{phase.lower().replace('_', '-')}"
+
+
 class PhaseMachine(Construct):
     """Runs one phase; may call the phase's functions and nothing else."""
 
@@ -41,6 +46,8 @@ class PhaseMachine(Construct):
         self.machine = stepfunctions.StateMachine(
             self,
             "Machine",
+            # A name of its own lets a policy speak of this machine's executions and no other's.
+            state_machine_name=machine_name(phase),
             comment=f"Daymark: {phase}",
             definition_body=stepfunctions.DefinitionBody.from_string(DEFINITION.read_text()),
             definition_substitutions={name: function.function_arn for name, function in functions.items()},
@@ -48,6 +55,9 @@ class PhaseMachine(Construct):
             tracing_enabled=True,
             # Names of states and times, never their data: outcomes may speak of clients.
             logs=stepfunctions.LogOptions(destination=self.log_group, level=stepfunctions.LogLevel.ALL, include_execution_data=False),
+        )
+        self.executions_arn = Stack.of(self).format_arn(
+            service="states", resource="execution", resource_name=f"{machine_name(phase)}:*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         self.machine.add_to_role_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn for function in functions.values()])

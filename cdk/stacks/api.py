@@ -55,6 +55,8 @@ class ApiStack(Stack):
             function.role.add_to_policy(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[cursor_key.secret_arn]))
         for machine in operations.machines:
             machine.machine.grant_start_execution(day.role)
+            # Whether the execution that drives a run still lives; only a dead one is replaced.
+            day.role.add_to_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[machine.executions_arn]))
         self.api = DaymarkRestApi(self, "Rest", identity.pool, data.log_key)
         self.api.serve("book", book.function)
         self.api.serve("operations", day.function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import Stage, Tags
 from constructs import Construct
 
-from cdk.constructs.acknowledgements import RULES, acknowledge, key_prefixes
+from cdk.constructs.acknowledgements import RULES, acknowledge, executions, key_prefixes
 from cdk.settings import DeploymentSettings
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
@@ -18,7 +18,8 @@ class RegionStage(Stage):
     """The stacks of one region, deployable together."""
 
     def __init__(self, scope: Construct, settings: DeploymentSettings, region: str) -> None:
-        super().__init__(scope, region, env=settings.environment(region))
+        environment = settings.environment(region)
+        super().__init__(scope, region, env=environment)
         data = DataStack(self, settings, region)
         identity = IdentityStack(self, settings)
         operations = OperationsStack(self, settings, data)
@@ -26,4 +27,4 @@ class RegionStage(Stage):
         observability = ObservabilityStack(self, data, operations, api)
         Tags.of(self).add("project", "daymark")
         stacks = (data, identity, operations, api, observability)
-        acknowledge(stacks, (*RULES, *key_prefixes(data.bucket_exports())), settings.today)
+        acknowledge(stacks, (*RULES, *key_prefixes(data.bucket_exports()), *executions(environment)), settings.today)

@@ -105,3 +105,20 @@ def test_only_the_operations_api_may_start_a_phase(cloud, region):
 
     assert [role["Ref"].startswith("OperationsApiRole") for role in roles] == [True]
     assert len(machines) == 5
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_only_the_operations_api_may_look_at_executions_and_only_at_the_phases(cloud, region):
+    lookers = [
+        (policy["Properties"]["Roles"], statement["Resource"])
+        for (_, stack, _), policy in cloud.resources("AWS::IAM::Policy", region)
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "states:DescribeExecution" in statement["Action"] and stack == "Api"
+    ]
+    ((roles, executions),) = lookers
+
+    assert [role["Ref"].startswith("OperationsApiRole") for role in roles] == [True]
+    names = ("pre-market", "market-open", "mid-day", "market-close", "post-market")
+    assert {str(execution) for execution in executions} == {
+        f"arn:aws:states:{region}:111122223333:execution:daymark-{name}:*" for name in names
+    }

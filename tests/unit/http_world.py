@@ -69,13 +69,18 @@ CALLERS: Mapping[str, dict[str, Any]] = {
 
 @dataclass
 class RecordingStarter:
-    """Remembers what was started."""
+    """Remembers what was started and resumed."""
 
     started: list[tuple[RunId, str | None]] = field(default_factory=list)
+    resumed: list[tuple[RunId, str | None]] = field(default_factory=list)
 
     def start(self, run: RunId, redo: str | None = None) -> str:
         self.started.append((run, redo))
         return f"arn:execution/{run.execution_name}"
+
+    def resume(self, run: RunId, driver: str | None) -> str:
+        self.resumed.append((run, driver))
+        return f"arn:execution/{run.execution_name}_resume_1"
 
 
 @dataclass

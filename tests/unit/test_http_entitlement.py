@@ -76,6 +76,7 @@ def _cases() -> Iterator[Case]:
     yield _runs(f"{operations}/runs/{{session_date}}/{{phase}}", RUN)
     yield _runs(f"{operations}/runs/{{session_date}}/{{phase}}/tasks", f"{RUN}/tasks")
     yield _effect(f"{operations}/runs", f"{operations}/runs", START)
+    yield _effect(f"{operations}/runs/{{session_date}}/{{phase}}/resume", f"{operations}/runs/{DAY}/MID_DAY/resume")
     yield _effect(f"{operations}/runs/{{session_date}}/{{phase}}/tasks/{{task}}/retry", f"{RUN}/tasks/mark_portfolios/retry")
     yield f"GET {operations}/days/{{session_date}}", f"{operations}/days/{DAY}", {}, everybody
     yield f"GET {operations}/reports", f"{operations}/reports", {"query": {"session_date": [str(DAY)]}}, everybody
@@ -103,6 +104,7 @@ def test_the_table_covers_every_route() -> None:
 @pytest.mark.parametrize(("route", "path", "asked", "expected"), CASES, ids=[f"{route} {path}" for route, path, *_ in CASES])
 def test_each_caller_gets_what_the_table_says(world: World, route: str, path: str, asked: dict[str, Any], expected: dict[str, int]) -> None:
     world.starter.started.clear()
+    world.starter.resumed.clear()
     for caller, status in expected.items():
         got, body, headers = world.ask(path, caller, **asked)
         assert got == status, (route, path, caller, body)
@@ -110,7 +112,7 @@ def test_each_caller_gets_what_the_table_says(world: World, route: str, path: st
             assert body == NOT_FOUND, (route, path, caller)
             assert headers["content-type"] == "application/problem+json"
     starters = [caller for caller, status in expected.items() if status == 202]
-    assert len(world.starter.started) == len(starters)
+    assert len(world.starter.started) + len(world.starter.resumed) == len(starters)
 
 
 @pytest.mark.parametrize(("route", "path", "asked", "expected"), CASES, ids=[f"{route} {path}" for route, path, *_ in CASES])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from daymark.operations.models import OperationPhase, RunId
+from daymark.operations.messages import ReplyKind, WakeUp
+from daymark.operations.models import OperationPhase, RunId, TaskReport
 from tests.unit.http_world import CALLERS, DAY, SECRET, World, drive, harbors_failure, make_world
 
 RUNS = "/v1/operations/runs"
@@ -60,6 +62,45 @@ def test_what_failed_a_task_is_told_to_its_own_tenant_alone(world: World) -> Non
         error = {"code": "invalid_input", "message": "1 piece of work failed: invalid_input (1)", "field": None, "context": {"failures": 1}}
         assert (task["status"], task["error"], set(task["by_tenant"])) == ("FAILED", error, sees)
     assert task["by_tenant"]["harbor"]["failed"][0]["message"] == SECRET
+
+
+def resume(world: World, phase: str, key: str = "k-1") -> tuple[int, Any, Any]:
+    return world.ask(f"{RUNS}/{DAY}/{phase}/resume", BOSS, method="POST", headers={"Idempotency-Key": key})
+
+
+def test_an_interrupted_run_is_driven_on_as_the_same_attempt(world: World) -> None:
+    run = RunId(DAY, OperationPhase.MID_DAY)
+    world.cycle.open(WakeUp(run=run, take_over=True, driver="arn:died"))
+    status, body, headers = resume(world, "MID_DAY")
+    assert status == 202
+    assert (body["job_id"], body["run_id"], body["attempt"]) == ("2018-02-05_MID_DAY_1", "2018-02-05/MID_DAY#1", 1)
+    assert headers["location"] == body["status_url"] == "/v1/operations/runs/2018-02-05/MID_DAY?attempt=1"
+    assert (world.starter.started, world.starter.resumed) == ([], [(run, "arn:died")])
+
+
+def test_a_repeated_resume_asks_again_until_the_run_has_ended(world: World) -> None:
+    run = RunId(DAY, OperationPhase.MID_DAY)
+    first = resume(world, "MID_DAY")
+    assert resume(world, "MID_DAY")[:2] == first[:2]
+    assert world.starter.resumed == [(run, None), (run, None)]
+    reply = world.cycle.open(WakeUp(run=run, take_over=True))
+    while reply.kind is not ReplyKind.END:
+        reply = world.cycle.plan(reply.ticket)
+        if reply.kind is ReplyKind.DISPATCH:
+            reply = world.cycle.record(
+                reply.ticket, [world.cycle.perform(command, lambda _: TaskReport()) for command, _ in reply.commands]
+            )
+        elif reply.kind is ReplyKind.WAIT:
+            world.clock.advance(timedelta(seconds=reply.seconds))
+    assert resume(world, "MID_DAY")[:2] == first[:2]
+    assert len(world.starter.resumed) == 2
+
+
+def test_only_a_run_that_is_open_can_be_resumed(world: World) -> None:
+    assert [resume(world, phase)[0] for phase in ("MARKET_CLOSE", "POST_MARKET")] == [409, 409]
+    assert resume(world, "PRE_MARKET")[0] == 404
+    assert world.ask(f"{RUNS}/{DAY}/MID_DAY/resume", BOSS, method="POST")[0] == 400
+    assert not world.starter.resumed
 
 
 @pytest.mark.parametrize("attempt", ["2", "9999"])

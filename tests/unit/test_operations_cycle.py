@@ -27,6 +27,7 @@ from daymark.operations.models import (
     TaskPriority,
     TaskReport,
     TaskStatus,
+    TransitionKind,
 )
 from daymark.operations.performing import perform
 from daymark.operations.steps import open_step, plan_step, record_step
@@ -310,6 +311,18 @@ def test_context_that_json_cannot_hold_becomes_text():
     outcome = performed(raising(Unavailable("no", on=date(2018, 2, 5), value=math.nan)))
     assert outcome.error is not None
     assert outcome.error["context"] == {"on": "2018-02-05", "value": "nan"}
+
+
+def test_a_repeated_takeover_is_the_same_drivers_and_a_second_drivers_supersedes_it(cycle):
+    cycle.open(WakeUp(run=RUN, driver="died"))
+    first = cycle.open(WakeUp(run=RUN, take_over=True, driver="resume_1"))
+    assert cycle.open(WakeUp(run=RUN, take_over=True, driver="resume_1")) == first
+    assert [line.kind for line in cycle.journal.read(RUN)] == [TransitionKind.OPENED, TransitionKind.TAKEN_OVER]
+    second = cycle.open(WakeUp(run=RUN, take_over=True, driver="resume_2"))
+    assert (first.ticket.epoch, second.ticket.epoch) == (2, 3)
+    assert cycle.plan(first.ticket).status is EndStatus.SUPERSEDED
+    end, performed = finish(cycle, second)
+    assert (end.status, sorted(performed)) == (EndStatus.SUCCEEDED, ["limits", "load", "mark", "note"])
 
 
 def test_effects_of_the_old_driver_are_refused_after_a_takeover(cycle):

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 
 class PhaseStarter(Protocol):
-    """Starts the state machine that drives one run; starting the same run again is harmless."""
+    """Starts the state machine that drives one run; starting or resuming the same run again is harmless."""
 
     def start(self, run: RunId, redo: str | None = None) -> str:
         """Start the run's machine and return the execution's address.
 
         With ``redo``, the run keeps what succeeded in the attempt before, except that task and what depends on it.
         """
+        ...
+
+    def resume(self, run: RunId, driver: str | None) -> str:
+        """Drive on a run that is open and return the execution's address: the driver's own while it lives, else a new one's."""
         ...
 
 

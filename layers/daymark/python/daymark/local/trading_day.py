@@ -27,6 +27,7 @@ from daymark.local.custodian_feed import deliver_statements
 from daymark.local.seeding import FIRST_SESSION, LAST_SESSION
 from daymark.local.workspace import REGION, Workspace
 from daymark.operations.catalogue import trading_day
+from daymark.operations.journal import fold
 from daymark.operations.models import OperationPhase, OperationSummary, RunId, RunStatus, TaskPriority, TaskStatus
 from daymark.operations.summary import summarise
 
@@ -80,7 +81,7 @@ class TradingDay:
     def run(
         self, session_date: date, phases: Sequence[OperationPhase], progress: Callable[[OperationSummary], None]
     ) -> list[OperationSummary]:
-        """Run the phases in order, each as a new attempt if an earlier one has ended.
+        """Run the phases in order, each as a new attempt if an earlier one has ended; an interrupted attempt is resumed.
 
         Raises:
             DayFailed: a phase failed or did not end in time.
@@ -113,8 +114,7 @@ class TradingDay:
         }
 
     def _run_phase(self, session_date: date, phase: OperationPhase, progress: Callable[[OperationSummary], None]) -> OperationSummary:
-        run = self._next_run(session_date, phase)
-        execution = self._starter.start(run)
+        run, execution = self._start(session_date, phase)
         deadline = time.monotonic() + PHASE_SECONDS
         machines = boto3.client("stepfunctions")
         while True:
@@ -131,12 +131,15 @@ class TradingDay:
                 raise DayFailed(f"{phase} did not end within {PHASE_SECONDS:.0f} s", phase=phase.value, execution=execution)
             time.sleep(POLL_SECONDS)
 
-    def _next_run(self, session_date: date, phase: OperationPhase) -> RunId:
+    def _start(self, session_date: date, phase: OperationPhase) -> tuple[RunId, str]:
+        """The phase's first or next attempt, or the one that was interrupted; and the execution that drives it."""
         latest = self._journal.latest(session_date, phase)
-        if latest is None:
-            return RunId(session_date, phase)
-        ended = self._summary(latest).status is not RunStatus.RUNNING
-        return RunId(session_date, phase, latest.attempt + 1) if ended else latest
+        if latest is not None:
+            state = fold(latest, trading_day().tasks(phase), self._journal.read(latest))
+            if state.is_open:
+                return latest, self._starter.resume(latest, state.driver)
+        run = RunId(session_date, phase, latest.attempt + 1 if latest else 1)
+        return run, self._starter.start(run)
 
     def _summary(self, run: RunId) -> OperationSummary:
         return summarise(run, trading_day().tasks(run.phase), self._journal.read(run))

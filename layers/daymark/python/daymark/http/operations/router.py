@@ -1,4 +1,4 @@
-"""``/v1/operations``: the day's runs and tasks to read, start and retry, and the day as one document.
+"""``/v1/operations``: the day's runs and tasks to read, start, resume and retry, and the day as one document.
 
 A day's runs belong to the shared tenant: staff may read them, its own operations staff and administrators may start them.
 """
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from daymark.core.entitlement import Action, Resource, may, require
-from daymark.core.errors import NotFound
+from daymark.core.errors import Conflict, NotFound
 from daymark.core.tenancy import SHARED_TENANT, Principal
 from daymark.http.authentication import CurrentPrincipal
 from daymark.http.idempotency import payload_hash, scope_of
@@ -110,6 +110,38 @@ def start_run(
     return _accept(operations, scope_of(principal), key, call, job, response)
 
 
+@router.post("/runs/{session_date}/{phase}/resume", status_code=202, summary="Drive an interrupted run on")
+def resume_run(
+    principal: CurrentPrincipal,
+    operations: CurrentOperations,
+    session_date: SessionDate,
+    phase: OperationPhase,
+    key: IdempotencyKey,
+    response: Response,
+) -> JobBody:
+    """Take over the phase's latest attempt, which has not ended but whose driver died; what was done stays done.
+
+    While the driver lives, it goes on and nothing else happens. A run that has ended is started or retried instead.
+    """
+    require(principal, Action.OPERATE, RUNS, "run")
+
+    def job() -> JobBody:
+        latest = operations.journal.latest(session_date, phase)
+        if latest is None:
+            raise NotFound("no such run")
+        if not operations.cycle.state(latest).is_open:
+            raise Conflict(f"{latest} has ended; start the phase again instead", field="run_id")
+        return JobBody.of(latest)
+
+    def resume(answer: JobBody) -> None:
+        state = operations.cycle.state(RunId.parse(answer.run_id))
+        if state.is_open:
+            operations.starter.resume(state.run, state.driver)
+
+    call = payload_hash("resume_run", {"session_date": session_date.isoformat(), "phase": str(phase)})
+    return _accept(operations, scope_of(principal), key, call, job, response, resume)
+
+
 @router.post("/runs/{session_date}/{phase}/tasks/{task}/retry", status_code=202, summary="Do a task again")
 def retry_task(
     principal: CurrentPrincipal,
@@ -148,16 +180,28 @@ def read_day(principal: CurrentPrincipal, services: CurrentServices, operations:
     return DayBody(session_date=session_date, data_label=DATA_LABEL, phases=phases, portfolios=rows)
 
 
-def _accept(operations: OperationsServices, scope: str, key: str, call: str, job: Callable[[], JobBody], response: Response) -> JobBody:
+def _accept(
+    operations: OperationsServices,
+    scope: str,
+    key: str,
+    call: str,
+    job: Callable[[], JobBody],
+    response: Response,
+    effect: Callable[[JobBody], None] | None = None,
+) -> JobBody:
     """Claim the key for an answer, then have the effect; whoever repeats the call gets the first answer again.
 
-    The effect is asked for on a repeat too: starting the same run twice is harmless, and a crash after the claim is mended.
+    The effect, to start the run if no other is given, is asked for on a repeat too: starting or resuming the same run twice is
+    harmless, and a crash after the claim is mended.
     """
     stands = operations.keys.answer(scope, key, call)
     if stands is None:
         stands = operations.keys.claim(scope, key, call, job().model_dump(mode="json"))
     answer = JobBody.model_validate(stands)
-    if not answer.dry_run:
+    if effect is not None:
+        effect(answer)
+    elif not answer.dry_run:
         operations.starter.start(RunId.parse(answer.run_id), answer.redo)
+    if not answer.dry_run:
         response.headers["Location"] = answer.status_url
     return answer
