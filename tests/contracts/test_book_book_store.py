@@ -34,7 +34,7 @@ def test_an_empty_book_has_nothing(backend):
 
 
 def test_what_is_saved_is_read_back_exactly(backend, fence):
-    backend.book.save_instruments([BOND, APPLE])
+    backend.book.save_instruments([BOND, APPLE], fence)
     backend.book.save_household(household(), fence)
     for portfolio_id in ("P2", "P1"):
         backend.book.save_record(record(portfolio_id), fence)
@@ -48,10 +48,24 @@ def test_what_is_saved_is_read_back_exactly(backend, fence):
     assert list(backend.book.portfolios("northstar")) == [record("P1").portfolio, record("P2").portfolio]
 
 
-def test_an_instrument_is_replaced_by_id(backend):
-    backend.book.save_instruments([APPLE])
-    backend.book.save_instruments([replace(APPLE, name="Apple")])
-    assert backend.book.instruments()["AAPL"].name == "Apple"
+def test_an_instrument_is_replaced_by_id_and_back_again(backend, fence):
+    for name in ("Apple Inc.", "Apple", "Apple", "Apple Inc."):
+        backend.book.save_instruments([BOND, replace(APPLE, name=name)], fence)
+        assert backend.book.instruments()["AAPL"].name == name
+    assert dict(backend.book.instruments()) == {"AAPL": replace(APPLE, name="Apple Inc."), "BOND-AAA": BOND}
+
+
+def test_a_portfolio_is_written_by_its_home_region_alone(backend, fence):
+    assert record().portfolio.home_region == "us-east-1"
+    backend.book.save_record(record(), fence)
+    west = backend.ledger.open("book/northstar", "us-west-2")
+    moved = replace(record("P2"), portfolio=replace(record("P2").portfolio, home_region="us-west-2"))
+    backend.book.save_record(moved, west)
+    for refused_record in (record(), record(lots=5), record("P3")):
+        with pytest.raises(StaleFence, match="at home in us-east-1; us-west-2 may not") as refused:
+            backend.book.save_record(refused_record, west)
+        assert refused.value.field == "home_region"
+    assert list(backend.book.records("northstar")) == [record(), moved]
 
 
 def test_tenants_see_their_own_rows_only(backend, fence):
@@ -93,9 +107,12 @@ def test_a_stale_fence_saves_nothing_not_even_a_repeat(backend, fence):
         lambda: backend.book.save_record(record(lots=5), fence),
         lambda: backend.book.save_record(record("P2"), fence),
         lambda: backend.book.save_household(household(), fence),
+        lambda: backend.book.save_instruments([APPLE], fence),
     ):
-        with pytest.raises(StaleFence):
+        with pytest.raises(StaleFence) as refused:
             write()
+        assert refused.value.field == "epoch"
+    assert dict(backend.book.instruments()) == {}
     assert list(backend.book.records("northstar")) == [record()]
     assert list(backend.book.households("northstar")) == []
 
@@ -107,7 +124,7 @@ def test_key_parts_that_could_meet_another_key_are_refused(backend, fence):
     with pytest.raises(InvalidInput):
         backend.book.save_record(record("P#1"), fence)
     with pytest.raises(InvalidInput):
-        backend.book.save_instruments([replace(APPLE, instrument_id="A#B")])
+        backend.book.save_instruments([replace(APPLE, instrument_id="A#B")], fence)
     assert list(backend.book.tenants()) == []
 
 
@@ -129,8 +146,8 @@ def test_a_crash_anywhere_shows_one_generation_whole_and_replay_completes_it(aws
     for when in ("before", "after"):
         for number in range(1, 9):
             aws.book.save_record(under(f"{when}-{number}", before), fence)
-    # Read, claim, tenant row (found), its comparison, the chunks, the header: each once before and once after.
-    assert crash_everywhere(aws, work, check) == 12
+    # Read, look at the epoch, claim, tenant row (found), its comparison, chunks, header: each once before and once after.
+    assert crash_everywhere(aws, work, check) == 14
 
 
 def test_a_first_save_that_crashed_is_completed_by_replay(aws):
@@ -153,7 +170,7 @@ def test_of_two_writers_of_one_generation_the_second_gets_a_conflict(aws):
     fence = aws.ledger.open("book", "us-east-1")
     aws.book.save_record(record(), fence)
     # The first writer dies after its claim; another writer with other content must not take its place.
-    aws.build(CrashingClient(aws.dynamodb, 2, after=True), aws.s3)
+    aws.build(CrashingClient(aws.dynamodb, 3, after=True), aws.s3)
     with pytest.raises(Crash):
         aws.book.save_record(record(lots=5), fence)
     aws.build(aws.dynamodb, aws.s3)

@@ -165,17 +165,22 @@ class Try:
         return {"version": 1, "task": self.command["task"], "try_number": self.command["try_number"], "crashed": name}
 
     def work(self, command):
-        """The task's own code: effects through claims, then whatever its behaviour says."""
+        """The task's own code: rows behind their claims, then whatever its behaviour says."""
         world, how = self.world, self.how
         world.witness.started(command)
         fence = Fence(command.run.scope, command.region, command.epoch)
-        for key in world.effects(command.task):
-            # Only the outermost step pauses: inside another machine's step it would hold that machine up as well.
-            if how == "paused" and not world.depth:
-                world.witness.excused.add(self.key)
-                with world.elsewhere():
-                    world.drain(until=world.at + timedelta(seconds=world.rng.choice((10, 400))))
-            world.ledger.claim(key, f"content of {key}", fence)
+        # Only the outermost step pauses: inside another machine's step it would hold that machine up as well.
+        if how == "paused" and not world.depth:
+            world.witness.excused.add(self.key)
+            with world.elsewhere():
+                world.drain(until=world.at + timedelta(seconds=world.rng.choice((10, 400))))
+        # The inputs of a try that restates were changed under it: what it writes is not what an earlier try has claimed.
+        source = f"try {command.try_number}" if how == "restating" else "inputs"
+        contents = {key: f"content of {key} by {source}" for key in world.effects(command.task)}
+        world.ledger.claim(contents, fence)
+        for key, content in contents.items():
+            world.kill("kill before row")
+            world.witness.wrote(key, content)
         if how == "retryable":
             raise Unavailable("the provider did not answer")
         if how == "fatal":

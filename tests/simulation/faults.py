@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from daymark.core.errors import Conflict, Unavailable
-from daymark.core.fence import Claim, Fence
+from daymark.core.fence import Fence
 from daymark.operations.models import OperationPhase, RunId
 
 CLOSE = datetime(2018, 2, 5, 21, 0, tzinfo=UTC)
@@ -112,8 +112,8 @@ class SimLedger(Unreliable):
             self.world.witness.taking(self.world.at)
         return self.call(lambda: self.inner.open(scope, region), seen)
 
-    def claim(self, key, fingerprint, fence) -> Claim:
-        def seen(claim):
-            self.world.witness.claimed(key, fingerprint, fence.epoch, claim is Claim.FIRST)
+    def claim(self, fingerprints, fence) -> None:
+        def seen(_):
+            self.world.witness.claimed(fingerprints, fence.epoch)
 
-        return self.call(lambda: self.inner.claim(key, fingerprint, fence), seen)
+        self.call(lambda: self.inner.claim(fingerprints, fence), seen)

@@ -10,7 +10,6 @@ import pytest
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.errors import DaymarkError
-from daymark.core.fence import Claim
 from daymark.operations import cycle, performing, planning
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.journal import RunState
@@ -24,16 +23,16 @@ SEEDS = 200
 class EveryEpochWrites(MemoryFenceLedger):
     """Claims are granted whatever the epoch."""
 
-    def claim(self, key, fingerprint, fence):
-        return super().claim(key, fingerprint, self.current(fence.scope))
+    def claim(self, fingerprints, fence):
+        super().claim(fingerprints, self.current(fence.scope))
 
 
-class EveryClaimIsFirst(MemoryFenceLedger):
+class ForgetsClaims(MemoryFenceLedger):
     """Claims are not remembered."""
 
-    def claim(self, key, fingerprint, fence):
-        super().claim(key, fingerprint, fence)
-        return Claim.FIRST
+    def claim(self, fingerprints, fence):
+        self._claims.clear()
+        super().claim(fingerprints, fence)
 
 
 class TakeoverKeepsEpoch(MemoryFenceLedger):
@@ -129,7 +128,7 @@ def patched(target, name, value):
 
 GUARDS = {
     "fence of claims": Guards(ledger=EveryEpochWrites),
-    "memory of claims": Guards(ledger=EveryClaimIsFirst),
+    "memory of claims": Guards(ledger=ForgetsClaims),
     "epoch on takeover": Guards(ledger=TakeoverKeepsEpoch),
     "append conflict": Guards(journal=LastWriterWins),
     "epoch before work": patched(performing, "_require_epoch", no_op),

@@ -14,7 +14,7 @@ from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.clock import FixedClock
 from daymark.core.errors import StaleFence, Unavailable
-from daymark.core.fence import Claim, Fence
+from daymark.core.fence import Fence
 from daymark.core.sessions import Calendar
 from daymark.operations.catalogue import trading_day
 from daymark.operations.cycle import PhaseCycle
@@ -77,10 +77,10 @@ class Day:
         for portfolio in PORTFOLIOS:
             key = f"{command.run.scope}/{command.task}/{portfolio}"
             self.chance()
-            claim = self.ledger.claim(key, f"marked {key}", fence)
+            self.ledger.claim({key: f"marked {key}"}, fence)
             self.chance()
             # A claim whose row never came is repaired by replay; a row that stands is not written again.
-            if claim is Claim.FIRST or key not in self.rows:
+            if key not in self.rows:
                 self.rows[key] = f"marked {key}"
                 self.sent.append(key)
             self.chance()
@@ -161,7 +161,7 @@ def test_a_stale_execution_cannot_write():
     new = open_step(cycle, {"run_id": str(run), "take_over": True})
     assert new["epoch"] == old["epoch"] + 1
     with pytest.raises(StaleFence):
-        day.ledger.claim("row", "content", Fence(run.scope, "us-east-1", old["epoch"]))
+        day.ledger.claim({"row": "content"}, Fence(run.scope, "us-east-1", old["epoch"]))
     late = perform_step(command, day.work, day.ledger, day.clock)
     assert not late["succeeded"]
     assert late["error"]["code"] == "stale_fence"

@@ -13,7 +13,7 @@ class Violation(BaseException):
 
 RANKS = {"CRITICAL": 0, "HIGH": 1, "MEDIUM": 2, "LOW": 3}
 FINAL = {"SUCCEEDED", "FAILED", "SKIPPED"}
-FATAL_CODES = {"invalid_input", "internal"}
+FATAL_CODES = {"conflict", "invalid_input", "internal"}
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Witness:
     heard: datetime | None = None
     succeeded_tries: set = field(default_factory=set)
     excused: set = field(default_factory=set)
-    sent: Counter = field(default_factory=Counter)
+    claims: dict = field(default_factory=dict)
     rows: dict = field(default_factory=dict)
     true_epoch: int = 0
     tickets: dict = field(default_factory=dict)
@@ -156,17 +156,21 @@ class Witness:
     def started(self, command):
         self.must(command.epoch == self.true_epoch, f"work began under epoch {command.epoch} while {self.true_epoch} is in force")
 
-    def claimed(self, key, content, epoch, first):
-        """A granted claim, and the outside effect sent once for it."""
-        self.must(epoch == self.true_epoch, f"epoch {epoch} wrote while {self.true_epoch} is in force")
-        self.sent[key] += first
-        self.must(self.sent[key] <= 1, f"the effect {key} was sent twice")
+    def claimed(self, contents, epoch):
+        """A granted batch of claims: under the epoch in force, and each key for the content it was first granted for."""
+        self.must(epoch == self.true_epoch, f"epoch {epoch} claimed while {self.true_epoch} is in force")
+        for key, content in contents.items():
+            self.must(self.claims.setdefault(key, content) == content, f"{key} was granted to two contents")
+
+    def wrote(self, key, content):
+        """A row behind its claim; the same row again is a repeat."""
+        self.must(self.claims.get(key) == content, f"the row {key} has no claim")
         self.must(self.rows.setdefault(key, content) == content, f"the row {key} changed")
 
     def at_the_end(self, effects):
-        """After everything: one final state each, and every effect of what succeeded, once."""
+        """After everything: one final state each, and every row of what succeeded."""
         self.must(self.final is not None, "the run never ended")
         for task, status in self.status.items():
             if status == "SUCCEEDED":
                 for key in effects(task):
-                    self.must(self.sent[key] == 1 and key in self.rows, f"{key} was lost")
+                    self.must(key in self.rows, f"{key} was lost")

@@ -150,6 +150,6 @@ class World:
         """How a try goes, the same whoever performs it."""
         key = task, try_number
         if key not in self.behaviours:
-            bad = ("retryable", "fatal", "defect", "slow", "crash", "silent", "late success", "paused", "twice")
+            bad = ("retryable", "fatal", "defect", "slow", "crash", "silent", "late success", "paused", "twice", "restating")
             self.behaviours[key] = self.rng.choice(bad) if self.chance(self.weather.tasks) else "well"
         return self.behaviours[key]

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from daymark.core.audit import canonical_json
-from daymark.core.errors import InvalidInput
-from daymark.core.fence import Claim, Fence, FenceLedger
+from daymark.core.errors import InvalidInput, StaleFence
+from daymark.core.fence import Fence, FenceLedger
 from daymark.operations.models import OperationPhase
 
 if TYPE_CHECKING:
     # Annotations alone need it: a step of the phase machine loads no numerics.
+    from daymark.book.models import Portfolio
     from daymark.book.ports import DayRecord
 
 T = TypeVar("T")
@@ -87,27 +88,42 @@ def unique_contents(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
     return contents
 
 
-def claim_rows(ledger: FenceLedger | None, contents: Mapping[str, str], fence: Fence) -> Claim | None:
-    """Claim a batch of rows (content by natural key) before any of them is written.
+def claim_rows(ledger: FenceLedger | None, contents: Mapping[str, str], fence: Fence) -> None:
+    """Claim every row of a batch (content by natural key) before any of them is written; without a ledger nothing is fenced.
 
-    One row is claimed by its natural key, a batch by the hash of its sorted keys: the same batch again is a repeat, and a claim
-    whose rows never came is completed by replaying the batch. Without a ledger nothing is fenced and ``None`` comes back.
+    A claim whose row never came is completed by replaying the same row, alone or in any batch.
 
     Raises:
         StaleFence: a later epoch owns the fence's scope.
-        Conflict: the same rows were claimed for other content.
+        Conflict: a row was claimed for other content; the context names its key.
     """
-    if ledger is None or not contents:
-        return None
-    keys = sorted(contents)
-    if len(keys) == 1:
-        return ledger.claim(keys[0], fingerprint(contents[keys[0]]), fence)
-    content = canonical_json([[key, fingerprint(contents[key])] for key in keys])
-    return ledger.claim(f"batch/{fingerprint(canonical_json(keys))}", fingerprint(content), fence)
+    if ledger is not None and contents:
+        ledger.claim({key: fingerprint(content) for key, content in contents.items()}, fence)
+
+
+def audit_claim(chain_key: str, key: str, event: str, body: Mapping[str, Any]) -> Mapping[str, str]:
+    """What claims one audit entry: its event and body under its chain and key.
+
+    >>> dict(audit_claim("CHAIN#northstar#2018-02-05#MID_DAY", "a", "marked", {"count": 1}))
+    {'audit/CHAIN#northstar#2018-02-05#MID_DAY/a': '["marked",{"count":1}]'}
+    """
+    return {f"audit/{chain_key}/{key}": canonical_json([event, body])}
+
+
+def require_home_region(portfolio: Portfolio, fence: Fence) -> None:
+    """A portfolio's lots and cash are written by its home region alone.
+
+    Raises:
+        StaleFence: the fence is another region's.
+    """
+    if fence.region != portfolio.home_region:
+        raise StaleFence(
+            f"{portfolio.portfolio_id} is at home in {portfolio.home_region}; {fence.region} may not write it", field="home_region"
+        )
 
 
 def phase_of(record: DayRecord) -> OperationPhase:
-    """The phase that wrote a day's record; any other text is refused, so that every possible key of a day can be named."""
+    """The phase that wrote a day's record; any other text is refused, because keys sort and are read by it."""
     try:
         return OperationPhase(record.phase)
     except ValueError:

@@ -7,8 +7,8 @@ came is repaired by replaying the work, because the repeat is let through.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from daymark.core.errors import InvalidInput
@@ -31,13 +31,6 @@ class Fence:
             raise InvalidInput(f"epoch must be at least 1, got {self.epoch}", field="epoch")
 
 
-class Claim(StrEnum):
-    """What a granted claim found."""
-
-    FIRST = "first"
-    REPEAT = "repeat"
-
-
 class FenceLedger(Protocol):
     """The strongly consistent table of epochs and claims."""
 
@@ -53,11 +46,18 @@ class FenceLedger(Protocol):
         """Take the scope over: the next epoch, held by ``region``. Earlier fences of the scope turn stale."""
         ...
 
-    def claim(self, key: str, fingerprint: str, fence: Fence) -> Claim:
-        """Claim a business key for one content, inside the fence's scope.
+    def claim(self, fingerprints: Mapping[str, str], fence: Fence) -> None:
+        """Claim business keys, each for one content, inside the fence's scope.
+
+        Every key has a claim of its own, so batches that overlap meet on the keys they share. Many keys are not claimed at one
+        instant: those claimed before a refusal stay claimed, for the content that they were claimed for.
+
+        Args:
+            fingerprints: Digest of each key's content; empty claims nothing.
+            fence: The right to write.
 
         Raises:
             StaleFence: a later epoch of the scope exists.
-            Conflict: the key was claimed for another fingerprint.
+            Conflict: a key was claimed for another fingerprint; the context names it.
         """
         ...

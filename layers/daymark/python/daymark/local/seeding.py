@@ -67,7 +67,7 @@ class Seeding:
 
     def _load_book(self, book: SampleBook, ledger: DynamoFenceLedger) -> None:
         store = DynamoBookStore(self._workspace.outputs()["BookTable"], dynamodb_client(REGION), ledger)
-        store.save_instruments(book.instruments)
+        store.save_instruments(book.instruments, ledger.open("book/instruments", REGION))
         fences = {tenant: ledger.open(f"book/{tenant}", REGION) for tenant in {record.portfolio.tenant for record in book.records}}
         for household in book.households:
             store.save_household(household, fences[household.tenant])

@@ -3,7 +3,7 @@
 Layout (partition key | sort key)::
 
     TENANTS                     | TENANT#<tenant>                      a tenant that owns portfolios
-    INSTRUMENTS                 | INSTRUMENT#<id>
+    INSTRUMENTS                 | INSTRUMENT#<id>                      generation
     TENANT#<tenant>             | HOUSEHOLD#<id>                       generation
     TENANT#<tenant>             | PORTFOLIO#<id>                       header: the portfolio, its generation and number of chunks
     TENANT#<tenant>#PORTFOLIO#<id> | GENERATION#00000001#CHUNK#0000   lots and cash, append-only
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from daymark.adapters.dynamodb.errors import ConditionFailed
 from daymark.adapters.dynamodb.items import Row, encode
 from daymark.adapters.dynamodb.table import NOTHING_THERE, Table
-from daymark.adapters.rows import claim_rows, decode_model, encode_model, fingerprint, natural_key, plain
+from daymark.adapters.rows import claim_rows, decode_model, encode_model, fingerprint, natural_key, plain, require_home_region
 from daymark.book.models import Household, Portfolio, PortfolioRecord
 from daymark.core.audit import canonical_json
 from daymark.core.errors import Conflict, NotFound
@@ -88,11 +88,16 @@ class DynamoBookStore:
         """All of a tenant's portfolios with their lots and cash, sorted by id."""
         return self._assembled(tenant, list(self._headers(tenant)))
 
-    def save_instruments(self, instruments: Sequence[Instrument]) -> None:
-        """Store instruments; an existing id is replaced."""
+    def save_instruments(self, instruments: Sequence[Instrument], fence: Fence) -> None:
+        """Store instruments one after the other; an existing id is replaced.
+
+        Raises:
+            StaleFence: a later epoch owns the fence's scope.
+            Conflict: another writer saved the next generation first.
+        """
         for instrument in instruments:
-            row = Row(INSTRUMENTS, natural_key("INSTRUMENT", instrument.instrument_id), encode_model(Instrument, instrument))
-            self._table.transact([self._table.put(encode(row))])
+            sk = natural_key("INSTRUMENT", instrument.instrument_id)
+            self._save_generation(INSTRUMENTS, sk, encode_model(Instrument, instrument), lambda _: [], fence)
 
     def save_household(self, household: Household, fence: Fence) -> None:
         """Store a household under its tenant; the same household again changes nothing."""
@@ -104,9 +109,10 @@ class DynamoBookStore:
         """Store a portfolio with its lots and cash; a reader sees the earlier generation or this one, whole.
 
         Raises:
-            StaleFence: a later epoch owns the fence's scope.
+            StaleFence: a later epoch owns the fence's scope, or the fence is not of the portfolio's home region.
             Conflict: another writer saved the next generation first.
         """
+        require_home_region(record.portfolio, fence)
         tenant, portfolio_id = record.portfolio.tenant, record.portfolio.portfolio_id
         chunks = tuple(_chunks(record))
         header = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from daymark.adapters.rows import claim_rows, encode_model, natural_key
+from daymark.adapters.rows import claim_rows, encode_model, natural_key, require_home_region
 from daymark.book.models import Household, Portfolio, PortfolioRecord
 from daymark.core.errors import NotFound
 from daymark.core.fence import Fence, FenceLedger
@@ -64,10 +64,14 @@ class MemoryBookStore:
         """All of a tenant's portfolios with their lots and cash, sorted by id."""
         return [record for (owner, _), record in sorted(self._records.items(), key=lambda row: row[0]) if owner == tenant]
 
-    def save_instruments(self, instruments: Sequence[Instrument]) -> None:
-        """Store instruments; an existing id is replaced."""
+    def save_instruments(self, instruments: Sequence[Instrument], fence: Fence) -> None:
+        """Store instruments one after the other; an existing id is replaced.
+
+        Raises:
+            StaleFence: a later epoch owns the fence's scope.
+        """
         for instrument in instruments:
-            natural_key("INSTRUMENT", instrument.instrument_id)
+            self._claim(natural_key("INSTRUMENT", instrument.instrument_id), encode_model(Instrument, instrument), fence)
             self._instruments[instrument.instrument_id] = instrument
 
     def save_household(self, household: Household, fence: Fence) -> None:
@@ -79,8 +83,9 @@ class MemoryBookStore:
         """Store a portfolio with its lots and cash.
 
         Raises:
-            StaleFence: a later epoch owns the fence's scope.
+            StaleFence: a later epoch owns the fence's scope, or the fence is not of the portfolio's home region.
         """
+        require_home_region(record.portfolio, fence)
         tenant, portfolio_id = record.portfolio.tenant, record.portfolio.portfolio_id
         self._claim(natural_key(tenant, "PORTFOLIO", portfolio_id), encode_model(PortfolioRecord, record), fence)
         self._records[tenant, portfolio_id] = record
