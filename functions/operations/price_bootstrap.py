@@ -15,9 +15,9 @@ from .settings import PriceSettings
 
 @cache
 def price_archive() -> S3PriceArchive:
-    """The vendor's archive; it keeps the years it has read for the life of the process."""
+    """The vendor's archive, publishing under the fence; it keeps the years it has read for the life of the process."""
     settings = PriceSettings.from_environment(os.environ)
-    return S3PriceArchive(settings.prices_bucket, s3_client(settings.region))
+    return S3PriceArchive(settings.prices_bucket, s3_client(settings.region), task_stores().fences)
 
 
 def price_desk() -> PriceDesk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -10,10 +10,11 @@ import pytest
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
 from daymark.adapters.s3.price_archive import S3PriceArchive
 from daymark.contracts.price_files import CloseBlock, DailySeries, closes_key, encode_closes
-from daymark.core.errors import Conflict, InvalidInput, NotFound, NotPublished
+from daymark.core.errors import Conflict, InvalidInput, NotFound, NotPublished, StaleFence
 from daymark.local.price_history import PriceHistoryFiles
-from tests.contracts.backends import CrashingClient
+from tests.contracts.backends import CrashingClient, crash_everywhere
 
+SCOPE = "2018-02-05/MARKET_CLOSE"
 DAYS = [date(2016, 12, 30), date(2017, 1, 3), date(2017, 12, 29), date(2018, 1, 2), date(2018, 2, 5), date(2018, 2, 6)]
 CLOSES = np.array([[1.0, 10.0], [2.0, np.nan], [3.0, 30.0], [4.0, 40.0], [5.125, 50.0], [6.0, 60.0]])
 BLOCK = CloseBlock(np.array(DAYS, dtype="datetime64[D]"), ("AAPL", "KO"), CLOSES)
@@ -23,10 +24,15 @@ VIX = DailySeries("VIX", np.array(DAYS[4:], dtype="datetime64[D]"), np.array([37
 @pytest.fixture
 def archive(backend):
     if backend.name == "memory":
-        return MemoryPriceArchive(BLOCK, {"VIX": VIX})
+        return MemoryPriceArchive(BLOCK, {"VIX": VIX}, ledger=backend.ledger)
     for key, content in PriceHistoryFiles(BLOCK, {"VIX": VIX}).files([DAYS[4]]):
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)
-    return S3PriceArchive(backend.bucket, backend.s3)
+    return S3PriceArchive(backend.bucket, backend.s3, backend.ledger)
+
+
+@pytest.fixture
+def fence(backend):
+    return backend.ledger.open(SCOPE, "us-east-1")
 
 
 def test_the_last_sessions_up_to_a_date_across_years(archive):
@@ -75,17 +81,55 @@ def test_vendor_files_and_series(archive):
             archive.series(name)
 
 
-def test_official_closes_are_published_once(archive):
-    document = {"session_date": "2018-02-05", "closes": {"AAPL": "5.125"}}
+def test_official_closes_of_an_attempt_never_change_and_a_later_attempts_count(archive, fence):
+    document, corrected = {"session_date": "2018-02-05", "closes": {"AAPL": "5.125"}}, {"closes": {"AAPL": "5.25"}}
     assert archive.official_closes(DAYS[4]) is None
-    address = archive.publish_official_closes(DAYS[4], document)
+    address = archive.publish_official_closes(DAYS[4], document, 1, fence)
+    assert address.endswith("official/2018-02-05/0001.json")
     assert archive.official_closes(DAYS[4]) == document
     assert archive.official_closes(DAYS[5]) is None
-    assert archive.publish_official_closes(DAYS[4], dict(reversed(document.items()))) == address
+    assert archive.publish_official_closes(DAYS[4], dict(reversed(document.items())), 1, fence) == address
     with pytest.raises(Conflict):
-        archive.publish_official_closes(DAYS[4], {"closes": {}})
+        archive.publish_official_closes(DAYS[4], corrected, 1, fence)
     assert archive.official_closes(DAYS[4]) == document
-    assert archive.publish_official_closes(DAYS[5], {"closes": {}}) != address
+    tenth = archive.publish_official_closes(DAYS[4], corrected, 10, fence)
+    assert tenth.endswith("official/2018-02-05/0010.json")
+    archive.publish_official_closes(DAYS[4], document, 2, fence)
+    assert archive.official_closes(DAYS[4]) == corrected
+    assert archive.publish_official_closes(DAYS[5], {"closes": {}}, 1, fence) != address
+    for attempt in (0, 10_000):
+        with pytest.raises(InvalidInput):
+            archive.publish_official_closes(DAYS[5], document, attempt, fence)
+
+
+def test_a_stale_run_publishes_nothing(archive, backend, fence):
+    backend.ledger.open(SCOPE, "us-west-2")
+    with pytest.raises(StaleFence):
+        archive.publish_official_closes(DAYS[4], {"closes": {}}, 1, fence)
+    assert archive.official_closes(DAYS[4]) is None
+
+
+def test_the_claim_alone_keeps_other_closes_out(archive, backend, fence):
+    backend.ledger.claim({"prices/official/2018-02-05/0001.json": "the content of a writer that died"}, fence)
+    with pytest.raises(Conflict):
+        archive.publish_official_closes(DAYS[4], {"closes": {}}, 1, fence)
+    assert archive.official_closes(DAYS[4]) is None
+
+
+def test_a_crash_anywhere_while_publishing_is_completed_by_replay(aws):
+    fence = aws.ledger.open(SCOPE, "us-east-1")
+    document, days = {"closes": {"AAPL": "5.125"}}, {}
+
+    def publish(backend, subject):
+        day = days.setdefault(subject, date(2018, 1, 1) + timedelta(days=len(days)))
+        # The bucket's client of the backend under crash, as every other adapter of it has.
+        S3PriceArchive(backend.bucket, backend.documents._client, backend.ledger).publish_official_closes(day, document, 1, fence)
+
+    def check(backend, subject, done):
+        found = S3PriceArchive(backend.bucket, backend.s3).official_closes(days[subject])
+        assert found == document if done else found in (None, document)
+
+    assert crash_everywhere(aws, publish, check) == 6
 
 
 def test_a_year_is_read_once_and_the_growing_year_again_when_it_lacks_the_session(aws):

@@ -84,7 +84,7 @@ def test_a_crash_anywhere_is_completed_by_replay(aws):
     def check(backend, subject, done):
         assert list(backend.documents.keys(subject)) in ([[f"{subject}.txt"]] if done else [[], [f"{subject}.txt"]])
 
-    assert crash_everywhere(aws, work, check) == 4
+    assert crash_everywhere(aws, work, check) == 6
 
 
 @pytest.mark.emulator

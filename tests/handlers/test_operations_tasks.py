@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -14,9 +15,11 @@ from operations import (
     back_up_book,
     check_prices,
     open_phase,
+    plan_phase,
     propose_trades,
     publish_reports,
     reconcile_holdings,
+    record_outcomes,
     seal_audit,
     value_portfolios,
 )
@@ -60,7 +63,7 @@ def test_the_gate_records_its_verdict_and_leaves_an_audit_entry(loaded):
 
 def test_official_closes_are_published_once_as_the_vendor_gave_them(loaded):
     perform(check_prices, "MARKET_CLOSE", "publish_official_closes")
-    document = json.loads(loaded.object("prices", f"official/{DAY}.json"))
+    document = json.loads(loaded.object("prices", f"official/{DAY}/0001.json"))
     closes = {close["instrument_id"]: close["price"] for close in document["closes"]}
 
     # Adjusted closes of the day as the price file has them.
@@ -79,7 +82,7 @@ def test_a_missing_vendor_file_is_an_outcome_and_writes_nothing(loaded):
 
 def test_marks_equal_the_custodians_own_arithmetic(loaded):
     outcome = perform(value_portfolios, "MARKET_CLOSE", "mark_portfolios")
-    stored = {item["pk"]: item["body"] for item in loaded.items("operations") if item["sk"] == f"MARK#{DAY}"}
+    stored = {item["pk"]: item["body"] for item in loaded.items("operations") if item["sk"] == f"MARK#{DAY}#0001"}
 
     assert outcome["succeeded"], outcome["error"]
     # 10 x 37.094 + 100 x 37.711 + 5 x 60.305 (half-even) + 6696.47 cash; cash alone; 50 x 60.305 + 6000.
@@ -138,7 +141,7 @@ def test_the_custodians_statement_agrees_with_the_book(loaded):
 
 def test_a_wrong_balance_becomes_a_break(loaded):
     perform(value_portfolios, "MARKET_CLOSE", "mark_portfolios")
-    key = "statements/beta/2018-02-05.csv"
+    key = "statements/beta/2018-02-05/0001.csv"
     wrong = loaded.object("documents", key).replace(b"6000.00", b"5999.00")
     loaded.s3.put_object(Bucket="daymark-documents", Key=key, Body=wrong)
     perform(reconcile_holdings, "POST_MARKET", "reconcile_custodian")
@@ -152,8 +155,9 @@ def test_the_backup_is_written_and_restores(loaded):
     verified = perform(back_up_book, "POST_MARKET", "verify_restore")
 
     assert exported["succeeded"] and verified["succeeded"], (exported["error"], verified["error"])
-    assert b"P-A1" in gzip.decompress(loaded.object("documents", f"backups/alpha/{DAY}/book.json.gz"))
+    assert b"P-A1" in gzip.decompress(loaded.object("documents", f"backups/alpha/{DAY}/0001/book.json.gz"))
     assert day_rows(loaded, "alpha", "backup")["-"]["verified"] is True
+    assert day_rows(loaded, "shared", "backup")["-"]["instruments"] == 22
 
 
 def test_reports_are_kept_as_page_and_print(loaded):
@@ -166,14 +170,37 @@ def test_reports_are_kept_as_page_and_print(loaded):
     assert loaded.object("documents", pdf).startswith(b"%PDF-")
 
 
-def test_the_seal_covers_every_chain_of_the_day(loaded):
-    perform(value_portfolios, "MARKET_CLOSE", "mark_portfolios")
+def drive(phase: str, functions: dict[str, Any]) -> None:
+    """Drive a phase to its end by the three steps and the task functions, as the phase machine does."""
+    ticket = open_phase.handler({"version": 1, "run_id": f"{DAY}/{phase}#1", "driver": "test"}, CONTEXT)
+    while (reply := plan_phase.handler(ticket, CONTEXT))["kind"] != "end":
+        outcomes = [functions[command["function"]].handler(command, CONTEXT) for command in reply["commands"]]
+        assert all(outcome["succeeded"] for outcome in outcomes), outcomes
+        record_outcomes.handler({**reply, "outcomes": outcomes}, CONTEXT)
+
+
+def test_the_seal_covers_every_chain_of_the_day_and_stands_in_its_own_bucket(loaded):
+    drive("MARKET_OPEN", {"check_prices": check_prices, "propose_trades": propose_trades})
     outcome = perform(seal_audit, "POST_MARKET", "seal_audit")
     (seal,) = day_rows(loaded, "alpha", "audit_seal").values()
 
     assert outcome["succeeded"], outcome["error"]
     assert (seal["chains"], seal["entries"]) == (1, 1)
-    assert len(seal["merkle_root"]) == 64
+    content = loaded.object("seals", f"seals/alpha/{DAY}/0001.json")
+    assert seal == {**json.loads(content), "key": f"seals/alpha/{DAY}/0001.json", "sha256": hashlib.sha256(content).hexdigest()}
+    assert loaded.keys("documents", "seals/") == []
+
+
+def test_a_chain_that_is_gone_although_the_journal_tells_of_it_is_not_sealed(loaded):
+    drive("MARKET_OPEN", {"check_prices": check_prices, "propose_trades": propose_trades})
+    for item in loaded.items("audit", f"CHAIN#alpha#{DAY}#MARKET_OPEN"):
+        loaded.dynamodb.delete_item(TableName="daymark-audit", Key={name: {"S": item[name]} for name in ("pk", "sk")})
+    outcome = perform(seal_audit, "POST_MARKET", "seal_audit")
+
+    (failed,) = outcome["report"]["by_tenant"]["alpha"]["failed"]
+    assert failed["message"] == f"the audit chain of {DAY}/MARKET_OPEN lacks the entry of measure_drift: attempt 1, try 1"
+    assert day_rows(loaded, "alpha", "audit_seal") == {} and loaded.keys("seals", "seals/alpha/") == []
+    assert len(day_rows(loaded, "beta", "audit_seal")) == 1
 
 
 def test_a_function_refuses_a_task_that_is_not_its_own(loaded):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from daymark.adapters.dynamodb.client import s3_client
+from daymark.contracts.price_files import decode_vendor_file, encode_vendor_file, vendor_key
+from daymark.local.trading_day import TradingDay
+from daymark.local.workspace import REGION
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase, RunStatus, TaskStatus
 from tests.local.conftest import SESSION, Installation
@@ -63,8 +69,44 @@ def test_reports_can_be_opened_through_their_links(installation: Installation) -
 
 
 def test_running_the_day_again_changes_no_result(installation: Installation) -> None:
-    from daymark.local.trading_day import TradingDay  # noqa: PLC0415
+    again = rerun_the_close(installation)
+    before = installation.document["portfolios"]
+    assert [row | {"attempt": 1} for row in again] == [row | {"attempt": 1} for row in before]
+    assert all(row["attempt"] > first["attempt"] for row, first in zip(again, before, strict=True))
 
+
+def test_a_corrected_vendor_file_is_taken_up_by_running_the_close_again(installation: Installation) -> None:
+    """Coca-Cola a dollar dearer: each portfolio is worth a dollar a share more, and so is its result; put right, all is as before."""
+    prices, bucket = s3_client(REGION), installation.workspace.outputs()["PricesBucket"]
+    delivered = prices.get_object(Bucket=bucket, Key=vendor_key(SESSION))["Body"].read()
+    rows = decode_vendor_file(delivered, SESSION)
+    dearer = [replace(row, close=str(Decimal(row.close) + 1)) if row.instrument_id == "KO" else row for row in rows]
+    before = {row["portfolio_id"]: row for row in rerun_the_close(installation)}
+    prices.put_object(Bucket=bucket, Key=vendor_key(SESSION), Body=encode_vendor_file(dearer))
+    try:
+        corrected = rerun_the_close(installation)
+    finally:
+        prices.put_object(Bucket=bucket, Key=vendor_key(SESSION), Body=delivered)
+    gained = 0
+    for row in corrected:
+        user = installation.user("operations", row["tenant"])
+        mark = installation.get(f"/v1/book/portfolios/{row['portfolio_id']}/marks/{SESSION}", user).json()
+        shares = sum(Decimal(position["quantity"]) for position in mark["positions"] if position["instrument_id"] == "KO")
+        first = before[row["portfolio_id"]]
+        assert mark["attempt"] == row["attempt"] == first["attempt"] + 1
+        # Half a cent of rounding on either side.
+        assert abs(Decimal(row["value"]) - Decimal(first["value"]) - shares) <= Decimal("0.01"), row
+        assert Decimal(row["value"]) - Decimal(first["value"]) == Decimal(row["pnl"]) - Decimal(first["pnl"])
+        assert Decimal(row["restatement"]) == 0
+        gained += shares > 0
+    assert gained
+    restored = rerun_the_close(installation)
+    assert [row | {"attempt": 0} for row in restored] == [row | {"attempt": 0} for row in before.values()]
+
+
+def rerun_the_close(installation: Installation) -> list[dict[str, Any]]:
+    """The portfolios' rows after the close was run once more."""
     day = TradingDay(installation.workspace)
     day.run(SESSION, (OperationPhase.MARKET_CLOSE,), lambda _summary: None)
-    assert day.document(SESSION)["portfolios"] == installation.document["portfolios"]
+    rows: list[dict[str, Any]] = day.document(SESSION)["portfolios"]
+    return rows

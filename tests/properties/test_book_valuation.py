@@ -120,6 +120,18 @@ def test_results_of_adjacent_days_add_up_and_parts_sum(record, first, second, th
     assert sum(both.by_position.values()) + both.other == both.pnl == both.value - both.prior_value - both.flows
 
 
+@settings(max_examples=80, deadline=None)
+@given(records(), records(), prices, prices, prices)
+def test_reported_value_restatement_flows_and_result_are_the_value(past, record, reported_prices, first, second):
+    """Whatever the books and closes were when the prior value was reported, to the cent."""
+    reported = marked(past, START, reported_prices)
+    prior, current = marked(record, START, first), marked(record, START + timedelta(days=1), second)
+    result = profit_and_loss(record, prior, current, reported)
+    assert reported.value + result.restatement + result.flows + result.pnl == current.value
+    assert result.reported_prior_value == reported.value
+    assert replace(result, restatement=D(0)) == profit_and_loss(record, prior, current)
+
+
 @settings(max_examples=60, deadline=None)
 @given(records(), prices, cents)
 def test_a_day_on_which_only_flows_happen_earns_nothing(record, session_prices, amount):

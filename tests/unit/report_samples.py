@@ -111,7 +111,7 @@ def _bodies(
     shortfall = {"var_95": 0.0113, "es_95": 0.0171, "var_99": 0.0214, "es_99": 0.0266}
     risk = {**shortfall, **{f"{name}_amount": str((value * D(str(loss))).quantize(D("0.01"))) for name, loss in shortfall.items()}}
     return {
-        K.PROFIT_AND_LOSS: {"value": str(value), "prior_value": str(prior), "flows": "0.00", "pnl": str(pnl),
+        K.PROFIT_AND_LOSS: {"value": str(value), "prior_value": str(prior), "restatement": "0.00", "flows": "0.00", "pnl": str(pnl),
                             "return": float(pnl / prior), "by_position": rows, "other_pnl": str(charge)},
         K.BENCHMARK: {"portfolio_return": float(pnl / prior), "benchmark_return": -0.0237, "excess": float(pnl / prior) + 0.0237,
                       "benchmark": "60% S&P 500 index, 40% Aaa corporate bonds"},

@@ -66,6 +66,23 @@ def test_profit_and_loss_by_hand():
     assert result.other == D("-1.25")
 
 
+def test_a_restated_prior_value_is_no_result_by_hand():
+    # Reported on Friday before a fee of 4.00 was taken back: 1,496.00, so 4.00 is restated; the result stays -7.50.
+    reported = replace(PRIOR, cash=PRIOR.cash - 4, value=PRIOR.value - 4, attempt=3)
+    result = profit_and_loss(RECORD, PRIOR, CURRENT, reported)
+    assert (result.reported_prior_value, result.restatement, result.prior_value) == (D("1496.00"), D("4.00"), D("1500.00"))
+    assert (result.flows, result.pnl) == (D("400.00"), D("-7.50"))
+    assert replace(result, restatement=D(0)) == profit_and_loss(RECORD, PRIOR, CURRENT)
+    assert profit_and_loss(RECORD, PRIOR, CURRENT).reported_prior_value == D("1500.00")
+
+
+def test_only_the_prior_sessions_own_mark_was_reported_for_it():
+    for reported in (CURRENT, replace(PRIOR, portfolio_id="P-2"), replace(PRIOR, tenant="t")):
+        with pytest.raises(InvalidInput) as caught:
+            profit_and_loss(RECORD, PRIOR, CURRENT, reported)
+        assert caught.value.field == "reported"
+
+
 def test_the_day_before_the_first_deposit_is_worth_nothing():
     before = mark(RECORD, {}, INSTRUMENTS, date(2017, 1, 2))
     first = mark(RECORD, closes(date(2017, 1, 3), AAPL="80", KO="30"), INSTRUMENTS, date(2017, 1, 3))
@@ -102,6 +119,8 @@ def test_units_nobody_paid_for_are_named():
     unsold = replace(RECORD, cash=tuple(entry for entry in RECORD.cash if entry.kind is not CashKind.SELL))
     assert unpaid_changes(unsold, FRIDAY, MONDAY) == ("KO",)
     assert unpaid_changes(unsold, MONDAY, date(2018, 2, 6)) == ()
+    gifts = tuple(Lot(name, "P-1", name, MONDAY, D(1), D(1)) for name in ("N7", "N3", "N5", "N1", "N6", "N2"))
+    assert unpaid_changes(replace(RECORD, lots=gifts, cash=()), FRIDAY, MONDAY) == ("N1", "N2", "N3", "N5", "N6", "N7")
 
 
 def test_the_kernel_gives_the_same_results_as_the_rule():
@@ -119,6 +138,13 @@ def test_the_kernel_refuses_what_does_not_fit():
     assert caught.value.field == "position_cash_cents"
     with pytest.raises(InvalidInput):
         results_in_cents([1], [1], [1], [1], [0.5])
+    with pytest.raises(InvalidInput):
+        results_in_cents([1], [1], [1], [1], [-(2**62) - 1])
+    assert results_in_cents([], [], [], [], []).shape == (0,)
+    for before, after in (((2**40, 2**40), (1, 1)), ((1, 1), (2**40, 2**40))):
+        with pytest.raises(InvalidInput) as caught:
+            results_in_cents([before[0]], [before[1]], [after[0]], [after[1]], [0])
+        assert caught.value.field == "quantities_1e4"
 
 
 def test_day_return_measures_on_prior_value_and_deposits():
@@ -129,6 +155,11 @@ def test_day_return_measures_on_prior_value_and_deposits():
     for prior, inflows, field in ((D(0), D(0), "prior_value"), (D(-5), D(5), "prior_value"), (D(5), D(-1), "inflows")):
         with pytest.raises(InvalidInput) as caught:
             day_return(D(1), prior, inflows)
+        assert caught.value.field == field
+    # Nothing earned is zero only where nothing was there; on less than nothing it is as undefined as anything else.
+    for prior, inflows, field in ((D(-5), D(0), "prior_value"), (D(0), D(-1), "inflows")):
+        with pytest.raises(InvalidInput) as caught:
+            day_return(D(0), prior, inflows)
         assert caught.value.field == field
 
 
@@ -160,6 +191,7 @@ def test_the_benchmark_is_a_fixed_mix():
     assert result.benchmark == "60% S&P 500 price index, 40% Aaa bond (synthetic: priced from a monthly yield series)"
     assert describe(D("1")) == "100% S&P 500 price index"
     assert describe(D("0")).startswith("100% Aaa bond")
+    assert [compare(0.0, benchmark_of(-0.04, 0.005), D(weight)).benchmark_return for weight in (0, 1)] == [0.005, -0.04]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +220,28 @@ def test_history_values_each_session_and_links_returns():
     assert np.allclose(history.drawdowns, [0.0, -0.00375], atol=1e-15)
 
 
+def test_history_is_the_same_in_any_order_of_entries_and_lots():
+    panel = PricePanel((FRIDAY, SATURDAY, MONDAY), ("AAPL", "KO"), np.array([[100.0, 40.0], [100.0, 40.0], [99.0, 41.5]]))
+    turned = replace(RECORD, cash=tuple(reversed(RECORD.cash)), lots=tuple(reversed(RECORD.lots)))
+    expected = [1500.0, 2000.0, 1892.5]
+    assert [performance_history(record, panel).values.tolist() for record in (RECORD, turned)] == [expected, expected]
+
+
+def test_what_was_sold_before_the_history_begins_needs_no_price():
+    gone = Lot("L9", "P-1", "XOM", date(2017, 1, 3), D(1), D("80.00"), (Disposal(date(2018, 2, 1), D(1), D("90.00")),))
+    panel = PricePanel((FRIDAY, MONDAY), ("AAPL", "KO"), np.array([[100.0, 40.0], [99.0, 41.5]]))
+    record = replace(RECORD, lots=(gone, *RECORD.lots))
+    assert performance_history(record, panel).values.tolist() == [1500.0, 1892.5]
+
+
+def test_of_many_unpriced_holdings_the_first_by_name_is_told():
+    names = [f"N{number}" for number in range(8)]
+    lots = tuple(Lot(name, "P-1", name, FRIDAY, D(1), D(1)) for name in reversed(names))
+    with pytest.raises(NotPublished) as caught:
+        performance_history(replace(RECORD, lots=lots), PricePanel((FRIDAY,), (), np.empty((1, 0))))
+    assert caught.value.field == "closes[N0]"
+
+
 def test_history_refuses_an_unpriced_holding():
     for panel in (
         PricePanel((FRIDAY,), ("AAPL",), np.array([[100.0]])),
@@ -203,9 +257,12 @@ def test_linking_refuses_what_has_no_return():
     with pytest.raises(InvalidInput) as caught:
         link_returns(np.array([0.0, 1.0]), zero, zero)
     assert caught.value.field == "values[1]"
-    for values, flows in ((np.array([1.0, np.nan]), zero), (np.array([1.0, 1.0]), np.zeros(3))):
+    ones, bad, three = np.ones(2), np.array([1.0, np.nan]), np.zeros(3)
+    for values, flows, inflows in (
+        (bad, zero, zero), (ones, bad, zero), (ones, zero, bad), (ones, three, zero), (ones, zero, three), (np.ones((2, 1)),) * 3,
+    ):  # fmt: skip
         with pytest.raises(InvalidInput):
-            link_returns(values, flows, zero)
+            link_returns(values, flows, inflows)
     returns, index = link_returns(np.array([0.0, 0.0, 5.0]), np.array([0.0, 0.0, 5.0]), np.array([0.0, 0.0, 5.0]))
     assert returns.tolist() == [0.0, 0.0, 0.0] and index.tolist() == [1.0, 1.0, 1.0]
     assert [part.size for part in link_returns(np.array([]), np.array([]), np.array([]))] == [0, 0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from tests.unit.http_world import World, make_world
+from tests.unit.http_world import FENCE, World, make_world
 
 NS1 = "/v1/book/portfolios/NS-1"
 
@@ -64,6 +66,17 @@ def test_marks_come_newest_first_and_page_on(world: World) -> None:
     _, rest, _ = world.ask(f"{NS1}/marks", "adviser ben", query={"limit": ["2"], "cursor": [first["next_cursor"]]})
     assert [mark["session_date"] for mark in first["items"] + rest["items"]] == ["2018-02-05", "2018-02-02", "2018-02-01"]
     assert rest["next_cursor"] is None
+
+
+def test_a_restated_mark_says_by_which_attempt() -> None:
+    world = make_world()
+    stood = world.marks.mark("northstar", "NS-1", date(2018, 2, 2))
+    assert stood is not None
+    world.marks.save([replace(stood, cash=stood.cash + 1, value=stood.value + 1, attempt=2)], FENCE)
+    _, listed, _ = world.ask(f"{NS1}/marks", "client H-1")
+    assert [(mark["attempt"], mark["value"]) for mark in listed["items"]] == [(1, "13504.38"), (2, "13505.38"), (1, "13504.38")]
+    _, body, _ = world.ask(f"{NS1}/marks/2018-02-02", "client H-1")
+    assert (body["attempt"], body["value"], body["cash"]) == (2, "13505.38", "10001.00")
 
 
 def test_a_mark_carries_exact_values_and_says_what_its_prices_are(world: World) -> None:

@@ -198,7 +198,8 @@ def test_the_day_takes_each_figure_from_its_record(world: World) -> None:
     assert body["portfolios"] == [
         {
             "tenant": "northstar", "portfolio_id": "NS-1", "name": "NS-1 account", "value": "13504.38", "pnl": "-95.62",
-            "return": -0.00703, "benchmark_return": -0.041, "var_95": 0.01, "var_99": 0.02, "var_99_amount": "272.00",
+            "restatement": "0.00", "attempt": 1, "return": -0.00703,
+            "benchmark_return": -0.041, "var_95": 0.01, "var_99": 0.02, "var_99_amount": "272.00",
             "es_99_amount": "300.00", "largest_drift": 0.34, "proposed_trades": None, "tax_loss_candidates": None,
             "limit_breaches": None, "breaks": 1, "has_report": True,
         }
@@ -214,11 +215,11 @@ def test_a_day_nothing_happened_on_is_empty_not_an_error(world: World) -> None:
 
 def test_report_links_are_for_the_documents_that_were_stored(world: World) -> None:
     _, body, _ = world.ask(f"/v1/operations/reports/{DAY}/NS-1", "client H-1")
-    assert body["html"].startswith("memory://reports/northstar/2018-02-05/NS-1.html")
-    assert body["pdf"].startswith("memory://reports/northstar/2018-02-05/NS-1.pdf")
+    assert body["html"].startswith("memory://reports/northstar/2018-02-05/0001/NS-1.html")
+    assert body["pdf"].startswith("memory://reports/northstar/2018-02-05/0001/NS-1.pdf")
     assert (body["sha256_html"], body["expires_in_seconds"]) == ("aa", 300)
     _, shared, _ = world.ask(f"/v1/operations/reports/{DAY}/operations", "risk")
-    assert shared["pdf"].startswith("memory://reports/shared/2018-02-05/operations.pdf")
+    assert shared["pdf"].startswith("memory://reports/shared/2018-02-05/0001/operations.pdf")
     assert world.ask("/v1/operations/reports/2018-02-06/NS-1", "client H-1")[0] == 404
 
 

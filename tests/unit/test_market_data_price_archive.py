@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from daymark.contracts.price_files import decode_closes, decode_series, decode_vendor_file, encode_vendor_file
-from daymark.core.errors import Conflict, NotFound, NotPublished, QualityBlocked
+from daymark.core.errors import NotFound, NotPublished, QualityBlocked
 from daymark.local import price_history
 from daymark.local.price_history import read_columns
 from tests.market_data_world import CRASH, history, published, sessions
@@ -67,14 +67,6 @@ def test_a_missing_close_has_no_vendor_row():
     rows = price_history.vendor_rows(type(block)(block.sessions[:1], block.instrument_ids, closes), sessions()[0], "USD")
     assert block.instrument_ids[3] not in {row.instrument_id for row in rows}
     assert len(rows) == 19
-
-
-def test_official_closes_repeat_harmlessly_and_never_change():
-    archive = history().archive()
-    assert archive.publish_official_closes(CRASH, {"KO": "1", "XOM": "2"}) == "memory://official/2018-02-05.json"
-    archive.publish_official_closes(CRASH, {"XOM": "2", "KO": "1"})
-    with pytest.raises(Conflict):
-        archive.publish_official_closes(CRASH, {"KO": "1", "XOM": "3"})
 
 
 def test_lines_may_repeat_and_come_in_any_order():

@@ -41,8 +41,8 @@ def block(*texts: str, ids: tuple[str, ...] = ("KO", "XOM")) -> CloseBlock:
 
 
 def test_keys_are_the_published_layout():
-    keys = [closes_key(2018), vendor_key(DAY), series_key("VIX"), official_key(DAY)]
-    assert keys == ["closes/2018.npz", "vendor/2018-02-05.csv", "series/VIX.csv", "official/2018-02-05.json"]
+    keys = [closes_key(2018), vendor_key(DAY), series_key("VIX"), official_key(DAY, 2)]
+    assert keys == ["closes/2018.npz", "vendor/2018-02-05.csv", "series/VIX.csv", "official/2018-02-05/0002.json"]
 
 
 def test_closes_come_back_bit_for_bit_and_the_same_block_is_the_same_bytes():

@@ -15,12 +15,12 @@ from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.book.models import CashEntry, CashKind, PortfolioMark, PortfolioRecord
 from daymark.book.ports import DayRecord, RecordKind
-from daymark.core.errors import StaleFence
-from daymark.core.lots import Lot
+from daymark.core.errors import QualityBlocked, StaleFence
+from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
+from daymark.core.lots import Disposal, Lot
 from daymark.core.sessions import Calendar
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import PricePanel
-from daymark.operations.day_results import attempt_of
 from daymark.operations.models import OperationPhase, RunId
 from daymark.operations.reporting import HistoryChart, Paragraph, Report, Table, TimelineChart
 from daymark.operations.tasks.context import TaskContext
@@ -80,7 +80,7 @@ def test_every_portfolio_has_its_two_files_and_a_record_with_their_digests(world
     assert report.measures == {"saved": 5}
     assert report.by_tenant == {"harbor": {"reports": 2}, "northstar": {"reports": 3}}
     assert world.documents.keys("reports/northstar/") == [
-        f"reports/northstar/2018-02-05/NS-{n}.{form}" for n in (1, 2, 3) for form in ("html", "pdf")
+        f"reports/northstar/2018-02-05/0001/NS-{n}.{form}" for n in (1, 2, 3) for form in ("html", "pdf")
     ]  # fmt: skip
     (record,) = world.records.find("northstar", DAY, RecordKind.REPORT, "NS-2")
     for form in ("html", "pdf"):
@@ -162,6 +162,38 @@ def test_a_history_that_cannot_be_drawn_is_warned_of_and_the_report_says_why(
         assert [block.text for block in section.blocks if isinstance(block, Paragraph)] == [f"No history can be drawn: {why}."]
 
 
+def test_only_closes_of_what_a_tenant_ever_held_are_asked_for(
+    world: World, tasks: ReportTasks, renderer: RecordingRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def panel(desk: FlatDesk, instrument_ids: list[str], through: date, sessions: int) -> PricePanel:
+        asked.append(instrument_ids)
+        return flat(desk, instrument_ids, through, sessions)
+
+    flat = FlatDesk.panel
+    monkeypatch.setattr(FlatDesk, "panel", panel)
+    ko = Instrument("KO", InstrumentKind.EQUITY, "Coca-Cola", AssetClass.EQUITY)
+    world.book.save_instruments([ko, replace(ko, instrument_id="GE")], FENCE)
+    sold = Lot("L1", "HB-6", "KO", date(2017, 2, 1), Decimal(1), Decimal("40.00"), (Disposal(DAY, Decimal(1), Decimal("41.00")),))
+    later = Lot("L2", "HB-6", "GE", date(2018, 2, 6), Decimal(1), Decimal("20.00"))
+    world.book.save_record(PortfolioRecord(portfolio("harbor", "HB-6", "H-1", "adviser.ben"), (sold, later), ()), FENCE)
+    tasks.publish_client_reports(context())
+    assert asked == [["AAPL", "KO"], ["AAPL"]]  # harbor, northstar
+
+
+def test_a_vendor_file_that_may_not_be_used_fails_the_task_by_name(
+    world: World, tasks: ReportTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blocked(*_: object) -> PricePanel:
+        raise QualityBlocked("the file is not to be used", field="vendor_file")
+
+    monkeypatch.setattr(FlatDesk, "panel", blocked)
+    with pytest.raises(QualityBlocked):
+        tasks.publish_client_reports(context())
+    assert world.records.find("harbor", DAY, RecordKind.REPORT) == []
+
+
 def test_the_operations_report_tells_of_the_phases_and_of_what_it_waited_for(
     world: World, tasks: ReportTasks, renderer: RecordingRenderer
 ) -> None:
@@ -185,11 +217,10 @@ def test_each_attempt_files_its_own_operations_report_and_the_interface_shows_th
     tasks.publish_operations_report(context())
     drive(world, RunId(DAY, OperationPhase.POST_MARKET, 2), redo="reconcile_custodian")
     tasks.publish_operations_report(context(attempt=2))
-    subjects = [row.subject for row in world.records.find("shared", DAY, RecordKind.REPORT)]
-    assert sorted(map(attempt_of, subjects)) == [1, 2]
+    assert [row.attempt for row in world.records.history("shared", DAY, RecordKind.REPORT, "-")] == [1, 2]
     operations = replace(world.app.state.services.operations, documents=world.documents)
     world.app.state.services = replace(world.app.state.services, records=world.records, operations=operations)
     _, body, _ = world.ask(f"/v1/operations/reports/{DAY}/operations", "risk")
-    assert body["html"].startswith("memory://reports/shared/2018-02-05/operations.attempt-2.html")
+    assert body["html"].startswith("memory://reports/shared/2018-02-05/0002/operations.html")
     _, listed, _ = world.ask("/v1/operations/reports", "risk", query={"session_date": [str(DAY)]})
-    assert [item["subject"] for item in listed["items"]] == ["operations"]
+    assert [(item["subject"], item["attempt"]) for item in listed["items"]] == [("operations", 2)]

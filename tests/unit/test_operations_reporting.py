@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -82,6 +83,21 @@ def test_the_day_is_stated_once_and_adds_up() -> None:
     bridge = table(section(report, "The day"))
     assert column(bridge, 1) == ["159,962.45", "–", "−3,567.38"]
     assert bridge.total == (Cell("Value at the close"), Cell("156,395.07"))
+
+
+def test_a_corrected_prior_value_has_its_own_line_and_the_day_still_adds_up() -> None:
+    """159,962.45 now, of which 40.00 came by a correction after 159,922.45 had been reported."""
+    day = client_day()
+    result = {**day.bodies[RecordKind.PROFIT_AND_LOSS], "prior_value": "159922.45", "restatement": "40.00"}
+    part = section(client_report(replace(day, bodies={**day.bodies, RecordKind.PROFIT_AND_LOSS: result})), "The day")
+    bridge = table(part)
+    assert column(bridge, 0)[1] == "Corrected since it was reported"
+    assert column(bridge, 1) == ["159,922.45", "+40.00", "–", "−3,567.38"]
+    assert bridge.total is not None and bridge.total[1].text == "156,395.07"
+    told = "Profit and loss and return are measured from the corrected value at the previous close."
+    assert told in [block.text for block in part.blocks if isinstance(block, Paragraph)]
+    usual = section(client_report(day), "The day")
+    assert told not in [block.text for block in usual.blocks if isinstance(block, Paragraph)]
 
 
 def test_attribution_runs_from_gain_to_loss_and_closes_with_the_total() -> None:
@@ -195,4 +211,4 @@ def test_an_operations_report_of_a_day_that_hardly_began() -> None:
 def test_the_later_phase_counts_whatever_order_records_come_in() -> None:
     early = DayRecord("t", DAY, "MARKET_OPEN", RecordKind.DRIFT, "P", {"of": "open"})
     late = DayRecord("t", DAY, "MARKET_CLOSE", RecordKind.DRIFT, "P", {"of": "close"})
-    assert latest_results([late, early]) == latest_results([early, late]) == {("P", RecordKind.DRIFT): {"of": "close"}}
+    assert latest_results([late, early]) == latest_results([early, late]) == {("P", RecordKind.DRIFT): late}

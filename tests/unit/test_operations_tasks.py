@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import math
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -13,10 +14,12 @@ from importlib.metadata import distribution
 
 import pytest
 
+from daymark.book.models import CashEntry, CashKind, PortfolioRecord, Target
 from daymark.book.ports import RecordKind
+from daymark.core.lots import Lot
 from daymark.operations import catalogue
 from daymark.operations.models import OperationPhase
-from tests.unit.task_world import FRIDAY, MONDAY, REPORTS, World
+from tests.unit.task_world import FRIDAY, MONDAY, REPORTS, World, synthetic_records
 
 D = Decimal
 PRE, OPEN, MID, CLOSE, POST = OperationPhase
@@ -142,6 +145,24 @@ def test_a_loss_is_refused_where_today_buys_the_same_and_taken_where_nothing_doe
     assert world.records.find("alpha", MONDAY, RecordKind.TAX_LOSSES, "P-A2") == []
 
 
+def test_a_proposed_loss_that_another_account_of_the_household_washes_says_so():
+    """XOM at 63.943: against 20 % of 9,197.15, 21 of 50 bought at 80 go, losing 337.20; a second account bought 10 on 22 January."""
+    records = synthetic_records()
+    energy = replace(records[2].portfolio, targets=(Target("XOM", D("0.20")),))
+    second = replace(energy, portfolio_id="P-B2", targets=(Target("XOM", D("0.75")),))
+    bought = Lot("L1", "P-B2", "XOM", date(2018, 1, 22), D(10), D("800.00"))
+    cash = CashEntry("C1", "P-B2", date(2018, 1, 22), CashKind.DEPOSIT, D("200.00"))
+    world = World().load([replace(records[2], portfolio=energy), PortfolioRecord(second, (bought,), (cash,))], {})
+    world.run(MID, "propose_rebalancing")
+    (trade,) = body(world, "beta", RecordKind.REBALANCING, "P-B1")["trades"]
+    assert (trade["side"], trade["quantity"], trade["realised_gain"]) == ("SELL", "21", "-337.20")
+    # 10 of 21 shares of the loss.
+    (wash,) = trade["wash_sales"]
+    assert (wash["quantity"], wash["disallowed_loss"], wash["bought_in"], wash["bought"]) == ("10", "160.57", "P-B2", "2018-01-22")
+    # 639.43 of 839.43 is 76 %: inside its band.
+    assert body(world, "beta", RecordKind.REBALANCING, "P-B2")["trades"] == []
+
+
 def test_prices_regime_and_official_closes_are_shared(day):
     world, reports = day
     before, after = (body(world, "shared", RecordKind.PRICE_QUALITY, phase=phase) for phase in (PRE, CLOSE))
@@ -151,7 +172,7 @@ def test_prices_regime_and_official_closes_are_shared(day):
     regime = body(world, "shared", RecordKind.REGIME)
     assert (regime["measure"], round(regime["value"], 4), regime["regime"]) == ("VIX", 0.1731, "normal")
     official = body(world, "shared", RecordKind.OFFICIAL_CLOSES)
-    assert official["key"] == "official/2018-02-05.json" and official["instruments"] == 22
+    assert official["key"] == "official/2018-02-05/0001.json" and official["instruments"] == 22
     assert reports["PRE_MARKET"]["check_session"].measures["close"] == "2018-02-05T21:00:00+00:00"
     assert reports["MARKET_CLOSE"]["load_prices"].measures == {"as_of": "2018-02-05", "rows": 20, "instruments": 20}
 
@@ -159,13 +180,14 @@ def test_prices_regime_and_official_closes_are_shared(day):
 def test_reconciliation_of_equal_books_and_backup_verified(day):
     world, _ = day
     assert body(world, "alpha", RecordKind.RECONCILIATION, "P-A1") == {"matched": 4, "breaks": []}
-    assert world.records.find("alpha", MONDAY, RecordKind.RECONCILIATION, "-") == []
+    whole = {"matched": 0, "breaks": [], "quarantined": [], "statement": "statements/alpha/2018-02-05/0001.csv"}
+    assert body(world, "alpha", RecordKind.RECONCILIATION) == whole
     backup = body(world, "alpha", RecordKind.BACKUP)
-    stored = world.documents.get("backups/alpha/2018-02-05/book.json.gz")
+    stored = world.documents.get("backups/alpha/2018-02-05/0001/book.json.gz")
     assert backup["sha256"] == hashlib.sha256(stored).hexdigest() and backup["verified"] is True
     assert (backup["portfolios"], backup["lots"], backup["cash_entries"]) == (2, 3, 7)
-    names = [row["portfolio"]["portfolio_id"] for row in json.loads(gzip.decompress(stored))["portfolios"]]
-    assert names == ["P-A1", "P-A2"]
+    rows = [json.loads(line) for line in gzip.decompress(stored).splitlines()[1:]]
+    assert [row["row"]["portfolio"]["portfolio_id"] for row in rows if row["kind"] == "portfolio"] == ["P-A1", "P-A2"]
 
 
 def test_each_task_leaves_one_audit_entry_per_tenant_it_touched(day):

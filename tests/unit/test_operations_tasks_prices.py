@@ -108,6 +108,19 @@ def test_books_are_marked_at_the_published_closes_whatever_the_vendor_sends_late
     assert (largest["instrument_id"], largest["weight"]) == ("KO", pytest.approx(3771.10 / 11140.03, abs=1e-9))
 
 
+def test_overnight_risk_is_that_of_the_marked_value_whatever_the_vendor_sends_later():
+    """Tuesday's risk starts from Monday's marks: a file sent again after publication moves neither the base nor the last scenario."""
+    worlds = World().load(), World().load()
+    for world, resent in zip(worlds, ({}, {"KO": "44.1", "AAPL": "NaN"}), strict=True):
+        for task in ("publish_official_closes", "mark_portfolios"):
+            world.run(CLOSE, task)
+        deliver(world, MONDAY, **resent)
+        world.run(PRE, "assess_overnight_risk", TUESDAY)
+    before, after = (world.records.find("alpha", TUESDAY, RecordKind.OVERNIGHT_RISK, "P-A1")[0].body for world in worlds)
+    assert after == before
+    assert after["value"] == str(worlds[1].marks.mark("alpha", "P-A1", MONDAY).value) == "11140.03"
+
+
 def test_the_prior_session_is_valued_at_its_official_closes_too():
     world = World().load()
     for task in ("publish_official_closes", "mark_portfolios"):
@@ -135,7 +148,7 @@ def test_until_then_the_gated_file_is_used():
 )
 def test_a_document_of_another_day_or_form_marks_nothing(document):
     world = World().load()
-    world.archive.publish_official_closes(MONDAY, document)
+    world.archive.publish_official_closes(MONDAY, document, 1, world.loading)
     with pytest.raises(InvalidInput):
         world.run(CLOSE, "mark_portfolios")
 

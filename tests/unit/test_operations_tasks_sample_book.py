@@ -24,13 +24,13 @@ PER_PORTFOLIO = set(RecordKind) - {
 def day():
     sample = sample_book(history())
     world = World()
-    world.book.save_instruments(sample.instruments)
+    world.book.save_instruments(sample.instruments, world.loading)
     desk = PriceDesk(world.archive, world.book.instruments(), Calendar.exchange())
     world.load(list(sample.records), {})
     planted = {}
     for tenant in world.book.tenants():
         statement = custodian_statement(world.book.records(tenant), desk.closing_prices(MONDAY).closes, world.book.instruments(), MONDAY)
-        world.documents.put(f"statements/{tenant}/{MONDAY}.csv", statement.content, "text/csv", world.loading)
+        world.documents.put(f"statements/{tenant}/{MONDAY}/0001.csv", statement.content, "text/csv", world.loading)
         planted[tenant] = statement.planted
     return sample, world, desk, planted, world.run_day()
 

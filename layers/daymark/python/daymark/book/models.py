@@ -168,7 +168,10 @@ class PositionMark:
 
 @dataclass(frozen=True, slots=True)
 class PortfolioMark:
-    """A portfolio's value at a session's close; ``value`` is ``cash`` plus every position, exactly."""
+    """A portfolio's value at a session's close; ``value`` is ``cash`` plus every position, exactly.
+
+    ``attempt`` is that of the run that made it: a later attempt restates an earlier one.
+    """
 
     tenant: str
     portfolio_id: str
@@ -176,6 +179,7 @@ class PortfolioMark:
     cash: Decimal
     positions: tuple[PositionMark, ...]
     value: Decimal
+    attempt: int = 1
 
     def __post_init__(self) -> None:
         total = self.cash + sum((position.value for position in self.positions), Decimal(0))

@@ -56,8 +56,12 @@ class BookStore(Protocol):
 class BookWriter(Protocol):
     """Loads a book: natural keys, so loading the same book again changes nothing."""
 
-    def save_instruments(self, instruments: Sequence[Instrument]) -> None:
-        """Store instruments; an existing id is replaced."""
+    def save_instruments(self, instruments: Sequence[Instrument], fence: Fence) -> None:
+        """Store instruments; an existing id is replaced.
+
+        Raises:
+            StaleFence: a later epoch owns the fence's scope.
+        """
         ...
 
     def save_household(self, household: Household, fence: Fence) -> None:
@@ -70,23 +74,23 @@ class BookWriter(Protocol):
 
 
 class MarkStore(Protocol):
-    """Closing marks, one per portfolio and session, append-only."""
+    """Closing marks, append-only, one per portfolio, session and attempt: a later attempt restates, what it restated stays."""
 
     def save(self, marks: Sequence[PortfolioMark], fence: Fence) -> None:
         """Append marks. The same mark again is a harmless repeat.
 
         Raises:
             StaleFence: a later epoch owns the run.
-            Conflict: another mark stands for the portfolio and session.
+            Conflict: another mark stands for the portfolio, session and attempt.
         """
         ...
 
     def mark(self, tenant: str, portfolio_id: str, session_date: date) -> PortfolioMark | None:
-        """The mark of one session, or ``None``."""
+        """The mark of one session by its latest attempt, or ``None``."""
         ...
 
     def history(self, tenant: str, portfolio_id: str, limit: int, before: date | None = None) -> Sequence[PortfolioMark]:
-        """Marks, newest first, at most ``limit``, strictly before ``before`` if given."""
+        """Each session's mark by its latest attempt, newest first, at most ``limit``, strictly before ``before`` if given."""
         ...
 
 
@@ -111,9 +115,10 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayRecord:
-    """One result of one day: typed by ``kind``, keyed by session, phase and subject, its body plain JSON data.
+    """One result of one day: typed by ``kind``, keyed by session, phase, subject and attempt, its body plain JSON data.
 
     ``subject`` is a portfolio id, or ``"-"`` for what concerns a tenant (or, under the shared tenant, the market) as a whole.
+    ``attempt`` is the run's: a day that is run again after its inputs were corrected restates its results beside the earlier ones.
     Money and quantities in ``body`` are decimal strings; ratios are numbers; dates are ISO strings. NaN is never stored.
     """
 
@@ -123,10 +128,11 @@ class DayRecord:
     kind: RecordKind
     subject: str
     body: Mapping[str, Any]
+    attempt: int = 1
 
 
 class DayRecords(Protocol):
-    """The results each day leaves behind, append-only by natural key (tenant, session, phase, kind, subject)."""
+    """The results each day leaves behind, append-only by natural key (tenant, session, phase, kind, subject, attempt)."""
 
     def save(self, records: Sequence[DayRecord], fence: Fence) -> None:
         """Append records; the same content again is a harmless repeat.
@@ -145,5 +151,9 @@ class DayRecords(Protocol):
         subject: str | None = None,
         phase: str | None = None,
     ) -> Sequence[DayRecord]:
-        """The day's records that match, sorted by (phase, kind, subject)."""
+        """The day's records that match, by their latest attempt, sorted by (phase, kind, subject)."""
+        ...
+
+    def history(self, tenant: str, session_date: date, kind: RecordKind, subject: str) -> Sequence[DayRecord]:
+        """Every attempt's record of one kind and subject, sorted by (phase, attempt)."""
         ...

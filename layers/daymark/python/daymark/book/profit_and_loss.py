@@ -1,7 +1,8 @@
 """Profit and loss is the change in value less what crossed the portfolio's border, to the cent; its parts sum to it exactly.
 
 A position's part is its change in value plus the cash it moved itself: sales less purchases, coupons, fees charged on it. What
-moved cash without naming an instrument (an account fee) is ``other``. Deposits and withdrawals are nobody's result.
+moved cash without naming an instrument (an account fee) is ``other``. Deposits and withdrawals are nobody's result. What a correction
+changed in the prior value since it was reported is a restatement, and no result of the day either.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ _LARGEST_CASH = 2**62
 class ProfitAndLoss:
     """What a portfolio earned between two marks, in its currency, to the cent.
 
+    ``reported_prior_value + restatement + flows + pnl`` is ``value``, to the cent.
+
     Attributes:
+        prior_value: Value at the prior mark as the books and closes now give it: what the result is measured from.
+        restatement: What the prior value now exceeds its reported value by; zero where nothing was corrected or reported.
         flows: Deposits less withdrawals after the prior mark.
         inflows: Deposits alone: the part of ``flows`` that returns are measured on.
         by_position: Result by instrument id, sorted; every instrument held or traded appears, also at zero.
@@ -42,6 +47,12 @@ class ProfitAndLoss:
     pnl: Decimal
     by_position: Mapping[str, Decimal]
     other: Decimal
+    restatement: Decimal = ZERO
+
+    @property
+    def reported_prior_value(self) -> Decimal:
+        """The prior value as it was reported before any correction."""
+        return self.prior_value - self.restatement
 
     def __post_init__(self) -> None:
         parts = sum(self.by_position.values(), self.other)
@@ -49,20 +60,24 @@ class ProfitAndLoss:
             raise InvalidInput(f"parts {parts} do not sum to the result {self.pnl}", field="by_position")
 
 
-def profit_and_loss(record: PortfolioRecord, prior: PortfolioMark, current: PortfolioMark) -> ProfitAndLoss:
+def profit_and_loss(
+    record: PortfolioRecord, prior: PortfolioMark, current: PortfolioMark, reported: PortfolioMark | None = None
+) -> ProfitAndLoss:
     """What the portfolio earned after ``prior`` and up to ``current``.
 
-    Prior value 1,000.00, a deposit of 200.00, value 1,230.00: the result is 1,230.00 - 1,000.00 - 200.00 = 30.00.
+    Prior value 1,000.00, a deposit of 200.00, value 1,230.00: the result is 1,230.00 - 1,000.00 - 200.00 = 30.00. Had 990.00 been
+    reported before a fee was taken back, the restatement is 10.00 and the result the same.
 
     Args:
         record: The portfolio with its cash entries; those booked between the two marks explain the change in cash.
-        prior: The mark of an earlier session.
+        prior: The mark of an earlier session, as books and closes now give it.
         current: The mark of a later session.
+        reported: The earlier session's mark as it was reported; ``None`` if it never was.
 
     Raises:
         InvalidInput: the marks are of other portfolios or in the wrong order, or their cash is not what the entries say.
     """
-    _refuse_other_marks(record, prior, current)
+    _refuse_other_marks(record, prior, current, reported)
     entries = entries_between(record, prior.session_date, current.session_date)
     if current.cash - prior.cash != sum((entry.amount for entry in entries), ZERO):
         raise InvalidInput(
@@ -92,16 +107,19 @@ def profit_and_loss(record: PortfolioRecord, prior: PortfolioMark, current: Port
         pnl=current.value - prior.value - flows,
         by_position=dict(sorted(by_position.items())),
         other=other,
+        restatement=ZERO if reported is None else prior.value - reported.value,
     )
 
 
-def _refuse_other_marks(record: PortfolioRecord, prior: PortfolioMark, current: PortfolioMark) -> None:
+def _refuse_other_marks(record: PortfolioRecord, prior: PortfolioMark, current: PortfolioMark, reported: PortfolioMark | None) -> None:
     key = (record.portfolio.tenant, record.portfolio.portfolio_id)
-    for name, one in (("prior", prior), ("current", current)):
-        if (one.tenant, one.portfolio_id) != key:
+    for name, one in (("prior", prior), ("current", current), ("reported", reported)):
+        if one is not None and (one.tenant, one.portfolio_id) != key:
             raise InvalidInput(f"{name} marks {one.tenant}/{one.portfolio_id}, not {key[0]}/{key[1]}", field=name)
     if prior.session_date >= current.session_date:
         raise InvalidInput(f"prior mark {prior.session_date} is not before {current.session_date}", field="prior")
+    if reported is not None and reported.session_date != prior.session_date:
+        raise InvalidInput(f"reported mark {reported.session_date} is not of {prior.session_date}", field="reported")
 
 
 def unpaid_changes(record: PortfolioRecord, after: date, on: date) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The price archive's files: yearly closes, a vendor file per session, dated series and official closes, byte for byte.
 
 Every writer encodes and every reader decodes here, so memory, S3 and the loader cannot drift apart. Encoding the same content
-twice gives the same bytes. Layout: ``closes/<year>.npz`` · ``vendor/<session>.csv`` · ``series/<NAME>.csv`` · ``official/<session>.json``.
+twice gives the same bytes. Layout: ``closes/<year>.npz`` · ``vendor/<session>.csv`` · ``series/<NAME>.csv`` ·
+``official/<session>/<attempt>.json``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daymark.core.errors import InvalidInput, NotPublished, QualityBlocked
+from daymark.core.numbering import key_number
 
 VENDOR_HEADER = "instrument_id,session_date,close,currency"
 SERIES_HEADER = "date,value"
@@ -97,9 +99,21 @@ def series_key(name: str) -> str:
     return f"series/{name}.csv"
 
 
-def official_key(session_date: date) -> str:
-    """Where a session's official closes stand."""
-    return f"official/{session_date.isoformat()}.json"
+def official_prefix(session_date: date) -> str:
+    """Under which every attempt's official closes of a session stand; the last key in order is the latest attempt's."""
+    return f"official/{session_date.isoformat()}/"
+
+
+def official_key(session_date: date, attempt: int) -> str:
+    """Where an attempt's official closes of a session stand.
+
+    >>> official_key(date(2018, 2, 5), 2)
+    'official/2018-02-05/0002.json'
+
+    Raises:
+        InvalidInput: the attempt is not from 1 to 9999.
+    """
+    return f"{official_prefix(session_date)}{key_number(attempt, 'attempt')}.json"
 
 
 def encode_closes(block: CloseBlock) -> bytes:

@@ -26,9 +26,10 @@ from daymark.core.sessions import Calendar
 from daymark.local.sample_people import HOME_REGION
 from daymark.market_data.models import ClosingPrice
 from daymark.market_data.price_desk import PriceDesk
-from daymark.operations.custodian_statement import HEADER, RecordType
+from daymark.operations.custodian_statement import HEADER, RecordType, statement_key, statements_prefix
 from daymark.operations.ports import Documents
 from daymark.operations.reconciliation import BreakKind
+from daymark.operations.tasks.universe import held_or_targeted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +110,19 @@ def custodian_statement(
 
 
 def deliver_statements(book: BookStore, prices_bucket: str, documents: Documents, ledger: FenceLedger, session_date: date) -> None:
-    """Put every tenant's statement where reconciliation looks for it; one that was delivered before stays as it is."""
-    calendar = Calendar.exchange()
+    """Put every tenant's statement where reconciliation looks for it, as the session's first delivery, unless one was delivered."""
+    records = {tenant: book.records(tenant) for tenant in book.tenants()}
+    missing = [tenant for tenant in records if not documents.keys(statements_prefix(tenant, session_date))]
+    if not missing:
+        return
     instruments = book.instruments()
-    desk = PriceDesk(S3PriceArchive(prices_bucket, s3_client(HOME_REGION)), instruments, calendar)
-    closes = desk.closing_prices(session_date).closes
+    desk = PriceDesk(S3PriceArchive(prices_bucket, s3_client(HOME_REGION)), instruments, Calendar.exchange())
+    held = held_or_targeted([record for tenant in missing for record in records[tenant]], session_date)
+    closes = desk.closing_prices(session_date, held).closes
     fence = ledger.open(f"custodian/{session_date.isoformat()}", HOME_REGION)
-    for tenant in book.tenants():
-        key = f"statements/{tenant}/{session_date.isoformat()}.csv"
-        if key not in documents.keys(key):
-            statement = custodian_statement(book.records(tenant), closes, instruments, session_date)
-            documents.put(key, statement.content, "text/csv", fence)
+    for tenant in missing:
+        statement = custodian_statement(records[tenant], closes, instruments, session_date)
+        documents.put(statement_key(tenant, session_date, 1), statement.content, "text/csv", fence)
 
 
 def _lines(

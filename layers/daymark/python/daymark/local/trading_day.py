@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,7 +18,7 @@ from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
 from daymark.adapters.dynamodb.run_journal import DynamoRunJournal
 from daymark.adapters.s3.documents import S3Documents
 from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
-from daymark.book.ports import RecordKind
+from daymark.book.ports import DayRecords, RecordKind
 from daymark.core.errors import DaymarkError, NotASession
 from daymark.core.sessions import Calendar
 from daymark.core.tenancy import SHARED_TENANT
@@ -29,6 +30,7 @@ from daymark.local.workspace import REGION, Workspace
 from daymark.operations.catalogue import trading_day
 from daymark.operations.journal import fold
 from daymark.operations.models import OperationPhase, OperationSummary, RunId, RunStatus, TaskPriority, TaskStatus
+from daymark.operations.ports import Documents
 from daymark.operations.summary import summarise
 
 DEFAULT_DATE = date(2018, 2, 5)
@@ -94,7 +96,8 @@ class TradingDay:
             summaries.append(summary)
             if summary.status is RunStatus.FAILED:
                 raise day_failure(summary) or DayFailed(f"{phase} failed", phase=phase.value)
-        self._copy_reports(session_date)
+        tenants = [*self._book.tenants(), SHARED_TENANT]
+        copy_reports(tenants, self._records, self._documents, session_date, self._workspace.documents)
         return summaries
 
     def document(self, session_date: date) -> dict[str, Any]:
@@ -144,17 +147,16 @@ class TradingDay:
     def _summary(self, run: RunId) -> OperationSummary:
         return summarise(run, trading_day().tasks(run.phase), self._journal.read(run))
 
-    def _copy_reports(self, session_date: date) -> None:
-        """Bring the day's reports to where a browser can open them."""
-        for tenant in [*self._book.tenants(), SHARED_TENANT]:
-            for record in self._records.find(tenant, session_date, RecordKind.REPORT):
-                for kind in ("html", "pdf"):
-                    self._copy(str(record.body[kind]), session_date)
 
-    def _copy(self, key: str, session_date: date) -> None:
-        target = self._workspace.documents / session_date.isoformat() / key.split("/", 1)[1].replace(f"/{session_date.isoformat()}/", "/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self._documents.get(key))
+def copy_reports(tenants: Sequence[str], records: DayRecords, documents: Documents, session_date: date, folder: Path) -> None:
+    """Bring a day's latest reports to where a browser can open them: ``<folder>/<session>/<tenant>/<portfolio>.html`` and ``.pdf``."""
+    for tenant in tenants:
+        for record in records.find(tenant, session_date, RecordKind.REPORT):
+            for kind in ("html", "pdf"):
+                key = str(record.body[kind])
+                target = folder / session_date.isoformat() / tenant / key.rpartition("/")[2]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(documents.get(key))
 
 
 def day_failure(summary: OperationSummary) -> DayFailed | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daymark.contracts.price_files import DailySeries, VendorClose
+from daymark.core.fence import Fence
 
 __all__ = ["DailySeries", "PriceArchive", "VendorClose"]
 
@@ -42,13 +43,14 @@ class PriceArchive(Protocol):
         ...
 
     def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
-        """The session's official closes as they were published; ``None`` if none were."""
+        """The session's official closes as the latest attempt published them; ``None`` if none were."""
         ...
 
-    def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:
-        """Store the session's official closes and return their address. Storing the same content again is harmless.
+    def publish_official_closes(self, session_date: date, document: Mapping[str, object], attempt: int, fence: Fence) -> str:
+        """Store an attempt's official closes of a session and return their address. Storing the same content again is harmless.
 
         Raises:
-            Conflict: other content stands there.
+            Conflict: the attempt published other content.
+            StaleFence: a later epoch owns the run.
         """
         ...

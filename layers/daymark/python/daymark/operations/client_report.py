@@ -136,15 +136,19 @@ def _day_section(day: ClientDay) -> Section:
     if benchmark is not None:
         note = f"{percent(benchmark['excess'], signed=True)} against it"
         headline.append(signed_figure("Benchmark", percent(benchmark["benchmark_return"], signed=True), note))
-    flows = Decimal(result["flows"])
+    flows, restatement = Decimal(result["flows"]), Decimal(result["restatement"])
+    restated = ((Cell("Corrected since it was reported"), money_cell(restatement, signed=True)),) if restatement else ()
     rows = (
         (Cell("Value at the previous close"), money_cell(result["prior_value"])),
+        *restated,
         (Cell("Deposits less withdrawals"), Cell(money(flows, signed=True)) if flows else Cell(NONE, Tone.SOFT)),
         (Cell("Profit and loss"), money_cell(pnl, signed=True)),
     )
     total = (Cell("Value at the close"), Cell(money(result["value"])))
     bridge = Table((Column("From one close to the next", share=3), *numbers(day.portfolio.currency.value)), rows, total)
     blocks: tuple[Block, ...] = (Figures(tuple(headline)), bridge)
+    if restatement:
+        blocks = (*blocks, Paragraph("Profit and loss and return are measured from the corrected value at the previous close."))
     if benchmark is not None:
         blocks = (*blocks, Paragraph(f"Benchmark: {benchmark['benchmark']}.", Tone.SOFT))
     return Section("The day", lead, blocks)

@@ -7,6 +7,8 @@ UTF-8, first line ``account,record_type,identifier,quantity,price,amount,currenc
 - one ``CASH`` line: ``amount`` is the balance to the cent, negative when overdrawn; identifier, quantity and price say nothing.
 
 ``currency`` is an ISO 4217 code; ``as_of`` is the ISO date of the holding, no later than the statement's session.
+
+Deliveries of a session are numbered from 1: a corrected statement is delivered under the next number, and the newest is read.
 """
 
 from __future__ import annotations
@@ -19,8 +21,26 @@ from enum import StrEnum
 
 from daymark.core.errors import InvalidInput
 from daymark.core.money import CENT, Quantity, decimal_of
+from daymark.core.numbering import key_number
 
 HEADER = ("account", "record_type", "identifier", "quantity", "price", "amount", "currency", "as_of")
+
+
+def statements_prefix(tenant: str, session_date: date) -> str:
+    """Under which every delivery of a tenant's statement for a session stands; the last key in order is the newest."""
+    return f"statements/{tenant}/{session_date.isoformat()}/"
+
+
+def statement_key(tenant: str, session_date: date, delivery: int) -> str:
+    """Where one delivery stands.
+
+    >>> statement_key("northstar", date(2018, 2, 5), 1)
+    'statements/northstar/2018-02-05/0001.csv'
+
+    Raises:
+        InvalidInput: the delivery is not from 1 to 9999.
+    """
+    return f"{statements_prefix(tenant, session_date)}{key_number(delivery, 'delivery')}.csv"
 
 
 class RecordType(StrEnum):

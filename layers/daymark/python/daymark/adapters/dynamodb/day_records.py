@@ -1,9 +1,9 @@
-"""Each day's results: one row per tenant, session, kind, subject and phase, claimed first, then appended."""
+"""Each day's results: one row per tenant, session, kind, subject, phase and attempt, claimed first, then appended."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,17 @@ from daymark.adapters.rows import natural_key, phase_of
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.audit import canonical_json
 from daymark.core.fence import Fence, FenceLedger
-from daymark.operations.models import OperationPhase
+from daymark.core.numbering import key_number
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoDayRecords:
-    """``DayRecords`` over the operations table: ``TENANT#<t>#DAY#<session>`` | ``<kind>#<subject>#<phase>``.
+    """``DayRecords`` over the operations table: ``TENANT#<t>#DAY#<session>`` | ``<kind>#<subject>#<phase>#<attempt>``.
 
-    The usual questions are one round trip: a kind of a day and a kind of one subject by key prefix, everything of one subject by
-    naming every key it could have.
+    The usual questions are one query by key prefix: a day's records, a kind of them, a kind of one subject. Other filters are
+    applied to what comes back.
 
     Args:
         table_name: The operations table.
@@ -41,17 +41,10 @@ class DynamoDayRecords:
         Raises:
             StaleFence: a later epoch owns the run.
             Conflict: other content stands under a key.
-            InvalidInput: a key occurs twice, a phase is none of the five, or a body is not plain JSON.
+            InvalidInput: a key occurs twice, a phase is none of the five, an attempt no number from 1 to 9999, or a body is not
+                plain JSON.
         """
-        rows = [
-            Row(
-                _partition(record.tenant, record.session_date),
-                natural_key(record.kind, record.subject, phase_of(record)),
-                canonical_json(record.body),
-            )
-            for record in records
-        ]
-        self._table.append_claimed(rows, self._ledger, fence)
+        self._table.append_claimed([_row(record) for record in records], self._ledger, fence)
 
     def find(
         self,
@@ -61,26 +54,27 @@ class DynamoDayRecords:
         subject: str | None = None,
         phase: str | None = None,
     ) -> Sequence[DayRecord]:
-        """The day's records that match, sorted by (phase, kind, subject)."""
-        partition = _partition(tenant, session_date)
-        rows: Iterable[Row]
-        if subject is not None and (kind is None or phase is not None):
-            kinds = tuple(RecordKind) if kind is None else (kind,)
-            phases = tuple(OperationPhase) if phase is None else (phase,)
-            keys = [(partition, natural_key(one, subject, when)) for one in kinds for when in phases]
-            rows = self._table.read_many(keys).values()
-        else:
-            prefix = "" if kind is None else f"{kind}#" if subject is None else f"{natural_key(kind, subject)}#"
-            rows = self._table.query(partition, prefix)
-        found = [_record(tenant, session_date, row) for row in rows]
-        matching = [record for record in found if phase in (None, record.phase)]
-        return sorted(matching, key=lambda record: (record.phase, record.kind, record.subject))
+        """The day's records that match, by their latest attempt, sorted by (phase, kind, subject)."""
+        prefix = "" if kind is None else f"{kind}#" if subject is None else f"{natural_key(kind, subject)}#"
+        # Keys rise with the attempt, so the latest is what stays.
+        latest = {(record.phase, record.kind, record.subject): record for record in self._records(tenant, session_date, prefix)}
+        return [record for _, record in sorted(latest.items()) if subject in (None, record.subject) and phase in (None, record.phase)]
+
+    def history(self, tenant: str, session_date: date, kind: RecordKind, subject: str) -> Sequence[DayRecord]:
+        """Every attempt's record of one kind and subject, sorted by (phase, attempt)."""
+        return list(self._records(tenant, session_date, f"{natural_key(kind, subject)}#"))
+
+    def _records(self, tenant: str, session_date: date, prefix: str) -> Iterator[DayRecord]:
+        """Records in key order."""
+        for row in self._table.query(_partition(tenant, session_date), prefix):
+            kind, subject, phase, attempt = row.sk.split("#")
+            yield DayRecord(tenant, session_date, phase, RecordKind(kind), subject, json.loads(row.body), int(attempt))
+
+
+def _row(record: DayRecord) -> Row:
+    sort_key = natural_key(record.kind, record.subject, phase_of(record), key_number(record.attempt, "attempt"))
+    return Row(_partition(record.tenant, record.session_date), sort_key, canonical_json(record.body))
 
 
 def _partition(tenant: str, session_date: date) -> str:
     return natural_key("TENANT", tenant, "DAY", session_date.isoformat())
-
-
-def _record(tenant: str, session_date: date, row: Row) -> DayRecord:
-    kind, subject, phase = row.sk.split("#")
-    return DayRecord(tenant, session_date, phase, RecordKind(kind), subject, json.loads(row.body))

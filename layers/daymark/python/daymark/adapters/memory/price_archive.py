@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daymark.adapters.rows import claim_rows, fingerprint
 from daymark.contracts.price_files import (
     CloseBlock,
     DailySeries,
@@ -17,9 +18,11 @@ from daymark.contracts.price_files import (
     decode_vendor_file,
     encode_official_closes,
     official_key,
+    official_prefix,
     select_closes,
 )
 from daymark.core.errors import Conflict, NotFound, NotPublished
+from daymark.core.fence import Fence, FenceLedger
 
 
 class MemoryPriceArchive:
@@ -31,14 +34,18 @@ class MemoryPriceArchive:
         block: Every session's closes; a NaN has no row in the vendor file.
         series: Dated series by name.
         currency: Currency the vendor's rows carry.
+        ledger: Where published closes are claimed; ``None`` leaves them unfenced.
     """
 
-    def __init__(self, block: CloseBlock, series: Mapping[str, DailySeries], currency: str = "USD") -> None:
+    def __init__(
+        self, block: CloseBlock, series: Mapping[str, DailySeries], currency: str = "USD", ledger: FenceLedger | None = None
+    ) -> None:
         self._block = block
         self._series = dict(series)
         self._currency = currency
         self._delivered: dict[date, tuple[VendorClose, ...]] = {}
-        self._official: dict[date, bytes] = {}
+        self._ledger = ledger
+        self._official: dict[str, bytes] = {}
 
     def closes(self, instrument_ids: Sequence[str], through: date, sessions: int) -> tuple[tuple[date, ...], npt.NDArray[np.float64]]:
         """See ``PriceArchive.closes``."""
@@ -62,15 +69,16 @@ class MemoryPriceArchive:
 
     def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
         """See ``PriceArchive.official_closes``."""
-        content = self._official.get(session_date)
-        return None if content is None else decode_official_closes(content)
+        published = [key for key in self._official if key.startswith(official_prefix(session_date))]
+        return decode_official_closes(self._official[max(published)]) if published else None
 
-    def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:
+    def publish_official_closes(self, session_date: date, document: Mapping[str, object], attempt: int, fence: Fence) -> str:
         """See ``PriceArchive.publish_official_closes``."""
-        content = encode_official_closes(document)
-        if self._official.setdefault(session_date, content) != content:
-            raise Conflict(f"other official closes stand for {session_date}", field="session_date")
-        return f"memory://{official_key(session_date)}"
+        key, content = official_key(session_date, attempt), encode_official_closes(document)
+        claim_rows(self._ledger, {f"prices/{key}": fingerprint(content)}, fence)
+        if self._official.setdefault(key, content) != content:
+            raise Conflict(f"other content stands under {key}", field="key", key=key)
+        return f"memory://{key}"
 
 
 def vendor_rows(block: CloseBlock, session_date: date, currency: str) -> tuple[VendorClose, ...]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from daymark.adapters.dynamodb.errors import ConditionFailed, translated
+from daymark.adapters.rows import claim_rows, fingerprint
+from daymark.adapters.s3.bucket import Bucket
 from daymark.contracts.price_files import (
     CloseBlock,
     DailySeries,
@@ -21,11 +22,13 @@ from daymark.contracts.price_files import (
     decode_vendor_file,
     encode_official_closes,
     official_key,
+    official_prefix,
     select_closes,
     series_key,
     vendor_key,
 )
-from daymark.core.errors import Conflict, NotFound, NotPublished
+from daymark.core.errors import NotFound, NotPublished
+from daymark.core.fence import Fence, FenceLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,11 +43,12 @@ class S3PriceArchive:
     Args:
         bucket: The prices bucket.
         client: An S3 client with bounded time-outs.
+        ledger: Where published closes are claimed; ``None`` for a reader.
     """
 
-    def __init__(self, bucket: str, client: S3Client) -> None:
-        self._bucket = bucket
-        self._client = client
+    def __init__(self, bucket: str, client: S3Client, ledger: FenceLedger | None = None) -> None:
+        self._bucket = Bucket(bucket, client)
+        self._ledger = ledger
         self._years: dict[int, CloseBlock] = {}
 
     def closes(self, instrument_ids: Sequence[str], through: date, sessions: int) -> tuple[tuple[date, ...], npt.NDArray[np.float64]]:
@@ -70,7 +74,7 @@ class S3PriceArchive:
         Raises:
             NotPublished: no file was delivered for the session.
         """
-        content = self._read(vendor_key(session_date))
+        content = self._bucket.read(vendor_key(session_date))
         if content is None:
             raise NotPublished(f"no vendor file was delivered for {session_date}", field="session_date")
         return decode_vendor_file(content, session_date)
@@ -81,45 +85,35 @@ class S3PriceArchive:
         Raises:
             NotFound: no such series.
         """
-        content = self._read(series_key(name)) if name.isalnum() else None
+        content = self._bucket.read(series_key(name)) if name.isalnum() else None
         if content is None:
             raise NotFound(f"no series {name}", field="name")
         return decode_series(content, name)
 
     def official_closes(self, session_date: date) -> Mapping[str, Any] | None:
-        """The session's official closes as they were published; ``None`` if none were."""
-        content = self._read(official_key(session_date))
+        """The session's official closes as the latest attempt published them; ``None`` if none were."""
+        published = self._bucket.keys(official_prefix(session_date))
+        content = self._bucket.read(published[-1]) if published else None
         return None if content is None else decode_official_closes(content)
 
-    def publish_official_closes(self, session_date: date, document: Mapping[str, object]) -> str:
-        """Store the session's official closes where none stand and return their address.
+    def publish_official_closes(self, session_date: date, document: Mapping[str, object], attempt: int, fence: Fence) -> str:
+        """Store an attempt's official closes of a session and return their address. The same content again is a harmless repeat.
 
         Raises:
-            Conflict: other content stands there.
+            Conflict: the attempt published other content.
+            StaleFence: a later epoch owns the run.
         """
-        key, content = official_key(session_date), encode_official_closes(document)
-        try:
-            with translated(f"writing {key} to bucket {self._bucket}"):
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/json", IfNoneMatch="*")
-        except ConditionFailed:
-            if self._read(key) != content:
-                raise Conflict(f"other official closes stand for {session_date}", field="session_date") from None
-        return f"s3://{self._bucket}/{key}"
+        key, content = official_key(session_date, attempt), encode_official_closes(document)
+        claim_rows(self._ledger, {f"prices/{key}": fingerprint(content)}, fence)
+        return self._bucket.put_once(key, content, "application/json")
 
     def _year(self, year: int, through: date) -> CloseBlock | None:
         """One year's closes; a kept copy that ends before ``through`` is read again."""
         kept = self._years.get(year)
         if kept is not None and (year < through.year or bool((kept.sessions >= np.datetime64(through, "D")).any())):
             return kept
-        content = self._read(closes_key(year))
+        content = self._bucket.read(closes_key(year))
         if content is None:
             return None
         self._years[year] = decode_closes(content, closes_key(year))
         return self._years[year]
-
-    def _read(self, key: str) -> bytes | None:
-        try:
-            with translated(f"reading {key} from bucket {self._bucket}"):
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        except NotFound:
-            return None

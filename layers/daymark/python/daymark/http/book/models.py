@@ -159,13 +159,14 @@ class MarkSummaryBody(BaseModel):
     """A portfolio's value at a session's close."""
 
     session_date: date
+    attempt: int = Field(description="The attempt of the close that made it; a later one restates an earlier one.")
     value: Amount
     cash: Amount
 
     @classmethod
     def of(cls, mark: PortfolioMark) -> Self:
         """From a mark, without its positions."""
-        return cls(session_date=mark.session_date, value=mark.value, cash=mark.cash)
+        return cls(session_date=mark.session_date, attempt=mark.attempt, value=mark.value, cash=mark.cash)
 
 
 class MarkBody(BaseModel):
@@ -173,6 +174,7 @@ class MarkBody(BaseModel):
 
     portfolio_id: str
     session_date: date
+    attempt: int = Field(description="The attempt of the close that made it; a later one restates an earlier one.")
     value: Amount
     cash: Amount
     positions: list[PositionMarkBody]
@@ -183,6 +185,7 @@ class MarkBody(BaseModel):
         return cls(
             portfolio_id=mark.portfolio_id,
             session_date=mark.session_date,
+            attempt=mark.attempt,
             value=mark.value,
             cash=mark.cash,
             positions=[PositionMarkBody.of(position) for position in mark.positions],

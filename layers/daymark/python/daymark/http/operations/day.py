@@ -20,25 +20,29 @@ DATA_LABEL = (
 def portfolio_days(portfolios: Sequence[Portfolio], records: DayRecords, session_date: date) -> list[PortfolioDayBody]:
     """One row per portfolio, in the order given; each tenant's records are read once."""
     tenants = dict.fromkeys(portfolio.tenant for portfolio in portfolios)
-    bodies = {tenant: latest_results(records.find(tenant, session_date)) for tenant in tenants}
-    return [_row(portfolio, bodies[portfolio.tenant]) for portfolio in portfolios]
+    results = {tenant: latest_results(records.find(tenant, session_date)) for tenant in tenants}
+    return [_row(portfolio, results[portfolio.tenant]) for portfolio in portfolios]
 
 
-def _row(portfolio: Portfolio, bodies: Results) -> PortfolioDayBody:
+def _row(portfolio: Portfolio, results: Results) -> PortfolioDayBody:
     def body(kind: RecordKind) -> Mapping[str, Any]:
-        return bodies.get((portfolio.portfolio_id, kind), {})
+        found = results.get((portfolio.portfolio_id, kind))
+        return {} if found is None else found.body
 
     def count(kind: RecordKind, member: str) -> int | None:
         rows = body(kind).get(member)
         return None if rows is None else len(rows)
 
     result, risk = body(RecordKind.PROFIT_AND_LOSS), body(RecordKind.OVERNIGHT_RISK)
+    valued = results.get((portfolio.portfolio_id, RecordKind.PROFIT_AND_LOSS))
     return PortfolioDayBody(
         tenant=portfolio.tenant,
         portfolio_id=portfolio.portfolio_id,
         name=portfolio.name,
         value=result.get("value", risk.get("value")),
         pnl=result.get("pnl"),
+        restatement=result.get("restatement"),
+        attempt=None if valued is None else valued.attempt,
         day_return=result.get("return"),
         benchmark_return=body(RecordKind.BENCHMARK).get("benchmark_return"),
         var_95=risk.get("var_95"),
@@ -50,5 +54,5 @@ def _row(portfolio: Portfolio, bodies: Results) -> PortfolioDayBody:
         tax_loss_candidates=count(RecordKind.TAX_LOSSES, "candidates"),
         limit_breaches=count(RecordKind.LIMITS, "breaches"),
         breaks=count(RecordKind.RECONCILIATION, "breaks"),
-        has_report=(portfolio.portfolio_id, RecordKind.REPORT) in bodies,
+        has_report=(portfolio.portfolio_id, RecordKind.REPORT) in results,
     )

@@ -150,6 +150,7 @@ class ReportBody(BaseModel):
 
     session_date: date
     subject: str = Field(description="A portfolio's id, or `operations`.")
+    attempt: int = Field(description="The attempt of its phase that published it; a later one restates an earlier one.")
     sha256_html: str
     sha256_pdf: str
 
@@ -172,6 +173,8 @@ class PortfolioDayBody(BaseModel):
     name: str
     value: str | None = Field(description="Value at the close, as text.")
     pnl: str | None = Field(description="Profit and loss of the day, as text.")
+    restatement: str | None = Field(description="What corrections changed in the value reported at the previous close, as text.")
+    attempt: int | None = Field(description="The attempt of the close that value and result are of.")
     day_return: float | None = Field(alias="return", description="Return of the day, a fraction.")
     benchmark_return: float | None
     var_95: float | None = Field(description="Overnight value at risk, 95%, a fraction of value; a loss is positive.")

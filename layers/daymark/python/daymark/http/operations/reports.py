@@ -18,7 +18,7 @@ from daymark.http.operations.models import ReportBody, ReportLinksBody
 from daymark.http.pagination import Page, after_position
 from daymark.http.parameters import CalendarDate, PagedQuery, SessionDate, Subject
 from daymark.http.services import CurrentOperations, CurrentServices, Services
-from daymark.operations.day_results import attempt_of
+from daymark.operations.tasks.context import WHOLE
 
 router = APIRouter(prefix="/v1/operations", tags=["operations"])
 
@@ -52,19 +52,19 @@ def _visible_reports(services: Services, principal: Principal, session_date: dat
         if record.subject in portfolios and may(principal, Action.READ, portfolios[record.subject].resource)
     ]
     if may(principal, Action.READ, _SHARED):
-        found += [_report(record, OPERATIONS) for record in _operations_reports(services, session_date)[-1:]]
+        shared = services.records.find(SHARED_TENANT, session_date, RecordKind.REPORT, WHOLE)
+        found += [_report(record, OPERATIONS) for record in shared]
     return sorted(found, key=lambda report: report.subject)
-
-
-def _operations_reports(services: Services, session_date: date) -> list[DayRecord]:
-    """The day's operations reports, the latest attempt's last: a rerun of the phase tells another story and has its own."""
-    return sorted(services.records.find(SHARED_TENANT, session_date, RecordKind.REPORT), key=lambda record: attempt_of(record.subject))
 
 
 def _report(record: DayRecord, subject: str) -> ReportBody:
     body = record.body
     return ReportBody(
-        session_date=record.session_date, subject=subject, sha256_html=str(body["sha256_html"]), sha256_pdf=str(body["sha256_pdf"])
+        session_date=record.session_date,
+        subject=subject,
+        attempt=record.attempt,
+        sha256_html=str(body["sha256_html"]),
+        sha256_pdf=str(body["sha256_pdf"]),
     )
 
 
@@ -75,10 +75,10 @@ def read_report(
     """Addresses of the HTML and PDF that need no sign-in and work for five minutes."""
     if subject == OPERATIONS:
         require(principal, Action.READ, _SHARED, "report")
-        found = _operations_reports(services, session_date)
+        owner, recorded = SHARED_TENANT, WHOLE
     else:
-        portfolio = visible_portfolio(services.book, principal, subject)
-        found = list(services.records.find(portfolio.tenant, session_date, RecordKind.REPORT, portfolio.portfolio_id))
+        owner, recorded = principal.tenant, visible_portfolio(services.book, principal, subject).portfolio_id
+    found = services.records.find(owner, session_date, RecordKind.REPORT, recorded)
     if not found:
         raise NotFound("no such report")
     record = found[-1]

@@ -44,9 +44,14 @@ class TaskContext:
         """The session whose closes are the latest known: today's from the close on, before it the previous session's."""
         return self.session_date if self.run.phase in _AFTER_THE_CLOSE else self.previous_session
 
+    def ended_phases(self) -> list[tuple[date, str]]:
+        """The phases that have ended when post-market runs, in time order: post-market of the session before, and today's others."""
+        today = [(self.session_date, phase.value) for phase in OperationPhase if phase is not OperationPhase.POST_MARKET]
+        return [(self.previous_session, OperationPhase.POST_MARKET.value), *today]
+
     def record(self, tenant: str, kind: RecordKind, subject: str, body: Mapping[str, Any]) -> DayRecord:
-        """A record of this session and phase."""
-        return DayRecord(tenant, self.session_date, self.run.phase.value, kind, subject, body)
+        """A record of this session, phase and attempt."""
+        return DayRecord(tenant, self.session_date, self.run.phase.value, kind, subject, body, self.run.attempt)
 
 
 Task = Callable[[TaskContext], TaskReport]

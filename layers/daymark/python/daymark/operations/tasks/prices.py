@@ -76,12 +76,16 @@ class PriceTasks:
         return TaskReport(measures, warnings=warnings)
 
     def publish_official_closes(self, context: TaskContext) -> TaskReport:
-        """Publish the closes that the session's books are marked with, each with its date and label."""
+        """Publish the closes that the session's books are marked with, each with its date and label.
+
+        Books are marked with what the latest attempt published: closes that were corrected are published anew, beside the earlier ones.
+        """
         gated = self._gated(context.session_date)
         document = official_document(context.session_date, gated.closes.values())
-        self._archive.publish_official_closes(context.session_date, document)
+        self._archive.publish_official_closes(context.session_date, document, context.run.attempt, context.fence)
         digest = hashlib.sha256(encode_official_closes(document)).hexdigest()
-        body = {"key": official_key(context.session_date), "instruments": len(gated.closes), "sha256": digest}
+        key = official_key(context.session_date, context.run.attempt)
+        body = {"key": key, "instruments": len(gated.closes), "sha256": digest}
         self._records.save([context.record(SHARED_TENANT, RecordKind.OFFICIAL_CLOSES, WHOLE, body)], context.fence)
         return TaskReport({"instruments": len(gated.closes), "sha256": digest})
 

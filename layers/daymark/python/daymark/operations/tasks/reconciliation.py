@@ -9,7 +9,7 @@ from typing import Any
 from daymark.book.models import Portfolio, PortfolioMark
 from daymark.book.ports import BookStore, DayRecord, DayRecords, MarkStore, RecordKind
 from daymark.core.errors import NotFound
-from daymark.operations.custodian_statement import Statement, parse_statement
+from daymark.operations.custodian_statement import Statement, parse_statement, statements_prefix
 from daymark.operations.models import TaskReport
 from daymark.operations.ports import Documents
 from daymark.operations.reconciliation import Break, Reconciliation, reconcile
@@ -24,23 +24,23 @@ class ReconciliationTasks:
         self._book, self._marks, self._documents, self._records = book, marks, documents, records
 
     def reconcile_custodian(self, context: TaskContext) -> TaskReport:
-        """Compare every tenant's marks with its statement; a tenant without a statement or with a bad header fails by itself.
+        """Compare every tenant's marks with its newest statement; a tenant without one or with a bad header fails by itself.
 
-        A record under the subject ``"-"`` tells what belongs to no portfolio: unreadable lines and accounts nobody has.
+        A record under the subject ``"-"`` names the statement and tells what belongs to no portfolio: unreadable lines and accounts
+        nobody has. It is left without them too, so that a corrected statement takes back what the one before had wrong.
         """
         instruments = self._book.instruments()
         work, saved = TenantWork(), 0
         for tenant in self._book.tenants():
             with work.on(tenant):
-                statement = parse_statement(
-                    self._documents.get(f"statements/{tenant}/{context.session_date.isoformat()}.csv"), context.session_date
-                )
+                key = self._newest_statement(context, tenant)
+                statement = parse_statement(self._documents.get(key), context.session_date)
                 book: list[tuple[Portfolio, PortfolioMark]] = []
                 for portfolio in self._book.portfolios(tenant):
                     with work.on(tenant, portfolio.portfolio_id):
                         book.append((portfolio, self._mark(context, portfolio)))
                 result = reconcile(book, statement, instruments, context.session_date)
-                rows = _records(context, tenant, result, statement)
+                rows = _records(context, tenant, result, statement, key)
                 self._records.save(rows, context.fence)
                 saved += len(rows)
                 kinds = Counter(found.kind.value for one in result.portfolios for found in one.breaks)
@@ -56,6 +56,12 @@ class ReconciliationTasks:
                     work.notice("statement lines could not be read and are quarantined")
         return work.report(saved)
 
+    def _newest_statement(self, context: TaskContext, tenant: str) -> str:
+        delivered = self._documents.keys(statements_prefix(tenant, context.session_date))
+        if not delivered:
+            raise NotFound(f"the custodian has delivered no statement for {context.session_date}", field="statement")
+        return delivered[-1]
+
     def _mark(self, context: TaskContext, portfolio: Portfolio) -> PortfolioMark:
         found = self._marks.mark(portfolio.tenant, portfolio.portfolio_id, context.session_date)
         if found is None:
@@ -63,21 +69,17 @@ class ReconciliationTasks:
         return found
 
 
-def _records(context: TaskContext, tenant: str, result: Reconciliation, statement: Statement) -> list[DayRecord]:
-    rows = [
-        context.record(
-            tenant, RecordKind.RECONCILIATION, one.portfolio_id, {"matched": one.matched, "breaks": [_plain(found) for found in one.breaks]}
-        )
-        for one in result.portfolios
-    ]
-    if result.homeless or statement.quarantined:
-        body = {
-            "matched": 0,
-            "breaks": [_plain(found) for found in result.homeless],
-            "quarantined": [{"line": line.line, "field": line.field, "reason": line.reason} for line in statement.quarantined],
-        }
-        rows.append(context.record(tenant, RecordKind.RECONCILIATION, WHOLE, body))
-    return rows
+def _records(context: TaskContext, tenant: str, result: Reconciliation, statement: Statement, key: str) -> list[DayRecord]:
+    bodies: dict[str, Mapping[str, Any]] = {
+        one.portfolio_id: {"matched": one.matched, "breaks": [_plain(found) for found in one.breaks]} for one in result.portfolios
+    }
+    bodies[WHOLE] = {
+        "matched": 0,
+        "breaks": [_plain(found) for found in result.homeless],
+        "quarantined": [{"line": line.line, "field": line.field, "reason": line.reason} for line in statement.quarantined],
+        "statement": key,
+    }
+    return [context.record(tenant, RecordKind.RECONCILIATION, subject, body) for subject, body in bodies.items()]
 
 
 def _plain(found: Break) -> Mapping[str, Any]:

@@ -1,27 +1,28 @@
 """Report tasks: every client's report and the day's operations report, drawn, filed and recorded with their digests.
 
-A file stands under a key of its own for good. The same records draw the same bytes, so a repeated try is a repeat and not a
-conflict. Only the operations report differs between attempts of its phase, because it tells of them; each attempt files its own.
+A file stands under a key of its own for good, and each attempt of the phase files its own. The same records draw the same bytes,
+so a repeated try is a repeat and not a conflict.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from daymark.book.models import PortfolioRecord
 from daymark.book.performance import PerformanceHistory, performance_history
 from daymark.book.ports import BookStore, DayRecords, MarkStore, RecordKind
-from daymark.core.errors import InvalidInput, NotFound, NotPublished
+from daymark.core.errors import InvalidInput, NotFound, NotPublished, QualityBlocked
 from daymark.core.instruments import Instrument
+from daymark.core.numbering import key_number
 from daymark.core.tenancy import SHARED_TENANT
 from daymark.market_data.models import PricePanel
 from daymark.market_data.price_desk import PriceDesk
 from daymark.operations.catalogue import Catalogue, trading_day
 from daymark.operations.client_report import ClientDay, client_report
-from daymark.operations.day_results import ATTEMPT, Results, latest_results
+from daymark.operations.day_results import Results, latest_results
 from daymark.operations.models import OperationSummary, RunId, TaskReport
 from daymark.operations.operations_report import operations_report
 from daymark.operations.ports import Documents, ReportRenderer, RunJournal
@@ -29,6 +30,7 @@ from daymark.operations.reporting import Report
 from daymark.operations.summary import summarise
 from daymark.operations.tasks.context import WHOLE, TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
+from daymark.operations.tasks.universe import ever_held
 
 # Two years of sessions, as many as the overnight risk looks back on.
 HISTORY_SESSIONS = 505
@@ -56,20 +58,21 @@ class ReportTasks:
     def publish_client_reports(self, context: TaskContext) -> TaskReport:
         """Draw and file the report of every portfolio that was marked today; a record follows its two files."""
         instruments = self._book.instruments()
-        panel = self._desk.panel(list(instruments), context.session_date, HISTORY_SESSIONS)
         work, saved = TenantWork(), 0
         for tenant in self._book.tenants():
             with work.on(tenant):
+                records = self._book.records(tenant)
+                panel = self._panel(context, ever_held(records, context.session_date) & instruments.keys())
                 results = latest_results(self._records.find(tenant, context.session_date))
                 households = {household.household_id: household.name for household in self._book.households(tenant)}
                 rows = []
-                for record in self._book.records(tenant):
+                for record in records:
                     portfolio_id = record.portfolio.portfolio_id
                     with work.on(tenant, portfolio_id):
                         day = self._client_day(context, record, instruments, households, results, panel)
                         if day.no_history is not None:
                             work.notice("a report has no history: a close is missing, or a result was earned on no capital")
-                        body = self._file(context, client_report(day), f"reports/{tenant}/{context.session_date}/{portfolio_id}")
+                        body = self._file(context, client_report(day), tenant, portfolio_id)
                         rows.append(context.record(tenant, RecordKind.REPORT, portfolio_id, body))
                 self._records.save(rows, context.fence)
                 saved += len(rows)
@@ -83,14 +86,26 @@ class ReportTasks:
         report = operations_report(
             context.session_date,
             [*runs, self._own_phase(context)],
-            results.get((WHOLE, RecordKind.PRICE_QUALITY)),
-            results.get((WHOLE, RecordKind.REGIME)),
+            *(results[WHOLE, kind].body if (WHOLE, kind) in results else None for kind in (RecordKind.PRICE_QUALITY, RecordKind.REGIME)),
         )
-        attempt = context.run.attempt
-        name, subject = ("operations", WHOLE) if attempt == 1 else (f"operations.{ATTEMPT}{attempt}", f"{ATTEMPT}{attempt}")
-        body = self._file(context, report, f"reports/{SHARED_TENANT}/{context.session_date}/{name}")
-        self._records.save([context.record(SHARED_TENANT, RecordKind.REPORT, subject, body)], context.fence)
+        body = self._file(context, report, SHARED_TENANT, "operations")
+        self._records.save([context.record(SHARED_TENANT, RecordKind.REPORT, WHOLE, body)], context.fence)
         return TaskReport({"saved": 1, "phases": len(runs) + 1})
+
+    def _panel(self, context: TaskContext, instrument_ids: Collection[str]) -> PricePanel:
+        """The closes that histories are drawn from; an instrument that lacks them costs its holders the history, nobody a report.
+
+        Raises:
+            QualityBlocked: the session's closes as a whole may not be used.
+        """
+        wanted = set(instrument_ids)
+        while True:
+            try:
+                return self._desk.panel(sorted(wanted), context.session_date, HISTORY_SESSIONS)
+            except QualityBlocked as blocked:
+                if blocked.field not in wanted:
+                    raise
+                wanted.remove(blocked.field)
 
     def _client_day(
         self,
@@ -112,15 +127,16 @@ class ReportTasks:
             session_date=context.session_date,
             mark=mark,
             instruments=instruments,
-            bodies={kind: body for (subject, kind), body in results.items() if subject == portfolio.portfolio_id},
+            bodies={kind: found.body for (subject, kind), found in results.items() if subject == portfolio.portfolio_id},
             sessions=history.sessions if history else (),
             values=tuple(history.values.tolist()) if history else (),
             drawdowns=tuple(history.drawdowns.tolist()) if history else (),
             no_history=no_history,
         )
 
-    def _file(self, context: TaskContext, report: Report, stem: str) -> Mapping[str, Any]:
+    def _file(self, context: TaskContext, report: Report, tenant: str, name: str) -> Mapping[str, Any]:
         html, pdf = self._renderer.render(report)
+        stem = f"reports/{tenant}/{context.session_date.isoformat()}/{key_number(context.run.attempt, 'attempt')}/{name}"
         self._documents.put(f"{stem}.html", html, "text/html; charset=utf-8", context.fence)
         self._documents.put(f"{stem}.pdf", pdf, "application/pdf", context.fence)
         digests = {"sha256_html": hashlib.sha256(html).hexdigest(), "sha256_pdf": hashlib.sha256(pdf).hexdigest()}

@@ -10,7 +10,6 @@ import numpy as np
 
 from daymark.book.models import PortfolioMark
 from daymark.book.ports import BookStore, DayRecord, DayRecords, RecordKind
-from daymark.book.valuation import mark
 from daymark.core.errors import InvalidInput
 from daymark.core.money import EXACT, to_cents
 from daymark.core.tenancy import SHARED_TENANT
@@ -20,7 +19,7 @@ from daymark.operations import limits
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import WHOLE, TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
-from daymark.operations.tasks.universe import Universe
+from daymark.operations.tasks.universe import PricedUniverse
 from daymark.quant.tail_risk import historical_tail, scenario_pnl
 
 SCENARIOS = 504
@@ -40,11 +39,9 @@ class RiskTasks:
 
         All portfolios of a tenant go through one matrix product. What they hold now is held against the past moves.
         """
-        instruments = self._book.instruments()
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
+        universe = PricedUniverse(self._book, self._desk, context.price_session)
         needed = universe.priced(context.price_session)
-        names = [name for name in instruments if name in needed and name in closes]
+        names = [name for name in universe.instruments if name in needed and name in universe.closes]
         returns = self._desk.returns(names, context.price_session, SCENARIOS)
         work, saved = TenantWork(), 0
         for tenant in universe.tenants:
@@ -52,7 +49,7 @@ class RiskTasks:
                 marks = []
                 for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
-                        marked = mark(record, closes, instruments, context.price_session)
+                        marked = universe.mark(record)
                         _refuse_without_value(marked)
                         marks.append(marked)
                 rows = self._overnight_records(context, marks, names, returns)
@@ -90,17 +87,15 @@ class RiskTasks:
 
     def check_limits(self, context: TaskContext) -> TaskReport:
         """Position and sector limits of every portfolio at the latest closes."""
-        instruments = self._book.instruments()
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
+        universe = PricedUniverse(self._book, self._desk, context.price_session)
         work, saved = TenantWork(), 0
         for tenant in universe.tenants:
             with work.on(tenant):
                 rows, breaches = [], 0
                 for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
-                        marked = mark(record, closes, instruments, context.price_session)
-                        check = limits.check_limits(record.portfolio, marked, instruments)
+                        marked = universe.mark(record)
+                        check = limits.check_limits(record.portfolio, marked, universe.instruments)
                         breaches += len(check.breaches)
                         rows.append(context.record(tenant, RecordKind.LIMITS, marked.portfolio_id, limits.as_body(check)))
                 self._records.save(rows, context.fence)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from daymark.book.models import PortfolioRecord
+from daymark.book.models import PortfolioMark, PortfolioRecord
 from daymark.book.ports import BookStore
+from daymark.book.valuation import mark
 from daymark.core.errors import DaymarkError
+from daymark.market_data.price_desk import PriceDesk
 
 
 def held_or_targeted(records: Iterable[PortfolioRecord], on: date) -> frozenset[str]:
@@ -17,6 +19,11 @@ def held_or_targeted(records: Iterable[PortfolioRecord], on: date) -> frozenset[
         names.update(lot.instrument_id for lot in record.lots if lot.open_quantity(on))
         names.update(target.instrument_id for target in record.portfolio.targets)
     return frozenset(names)
+
+
+def ever_held(records: Iterable[PortfolioRecord], on: date) -> frozenset[str]:
+    """Instruments that some portfolio has acquired by the end of a date, sold out since or not. Empty for no records."""
+    return frozenset(lot.instrument_id for record in records for lot in record.lots if lot.acquired <= on)
 
 
 class Universe:
@@ -45,3 +52,30 @@ class Universe:
     def priced(self, on: date) -> frozenset[str]:
         """Instruments held or targeted by the tenants whose records could be read."""
         return held_or_targeted((record for records in self._records.values() for record in records), on)
+
+
+class PricedUniverse(Universe):
+    """The records of every tenant beside the closes that a session's books are marked with.
+
+    Raises:
+        NotPublished, QualityBlocked: the session has no closes that may be used.
+
+    Attributes:
+        instruments: Every instrument by id.
+        closes: The session's closes by instrument id.
+    """
+
+    def __init__(self, book: BookStore, desk: PriceDesk, session_date: date) -> None:
+        super().__init__(book)
+        self.session_date = session_date
+        self.instruments = book.instruments()
+        self.closes = desk.marking_closes(session_date, self.priced(session_date))
+
+    def mark(self, record: PortfolioRecord) -> PortfolioMark:
+        """A portfolio at the session's closes.
+
+        Raises:
+            InvalidInput: a lot names an instrument that does not exist.
+            NotPublished: a holding has no close.
+        """
+        return mark(record, self.closes, self.instruments, self.session_date)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,16 +14,14 @@ from daymark.book.holdings import ZERO
 from daymark.book.models import PortfolioMark, PortfolioRecord
 from daymark.book.ports import BookStore, DayRecords, MarkStore, RecordKind
 from daymark.book.profit_and_loss import ProfitAndLoss, profit_and_loss, unpaid_changes
-from daymark.book.valuation import mark
 from daymark.core.audit import canonical_json
-from daymark.core.errors import Conflict, NotFound
-from daymark.core.instruments import Instrument
-from daymark.market_data.models import ClosingPrice
+from daymark.core.errors import NotFound
+from daymark.core.money import to_cents
 from daymark.market_data.price_desk import PriceDesk
 from daymark.operations.models import TaskReport
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
-from daymark.operations.tasks.universe import Universe
+from daymark.operations.tasks.universe import PricedUniverse
 
 
 class ValuationTasks:
@@ -33,16 +32,14 @@ class ValuationTasks:
 
     def mark_portfolios(self, context: TaskContext) -> TaskReport:
         """Mark every portfolio at the session's closes."""
-        instruments = self._book.instruments()
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.session_date, universe.priced(context.session_date))
+        universe = PricedUniverse(self._book, self._desk, context.session_date)
         work, saved = TenantWork(), 0
         for tenant in universe.tenants:
             with work.on(tenant):
                 marks = []
                 for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
-                        marks.append(mark(record, closes, instruments, context.session_date))
+                        marks.append(replace(universe.mark(record), attempt=context.run.attempt))
                 self._marks.save(marks, context.fence)
                 saved += len(marks)
                 # The digest brings every single mark under the audit entry, at a size that does not grow with the book.
@@ -53,24 +50,25 @@ class ValuationTasks:
     def compute_profit_and_loss(self, context: TaskContext) -> TaskReport:
         """Every portfolio's result since the previous session, by position, to the cent.
 
-        The previous session is valued anew from lots and closes; where its mark was stored, the two must agree.
+        It is measured from the previous session as books and official closes now give it; what that changes in the value that was
+        reported then is no result of today but stated by itself, as a restatement.
         """
-        instruments = self._book.instruments()
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.previous_session, universe.priced(context.previous_session))
+        universe = PricedUniverse(self._book, self._desk, context.previous_session)
         work, saved = TenantWork(), 0
         for tenant in universe.tenants:
             with work.on(tenant):
                 rows, total = [], ZERO
                 for record in universe.records(tenant):
                     with work.on(tenant, record.portfolio.portfolio_id):
-                        prior = self._prior(context, record, closes, instruments)
-                        result = profit_and_loss(record, prior, self._current(context, record))
+                        reported = self._marks.mark(tenant, record.portfolio.portfolio_id, context.previous_session)
+                        result = profit_and_loss(record, universe.mark(record), self._current(context, record), reported)
                         body = _profit_and_loss_body(result)
                         rows.append(context.record(tenant, RecordKind.PROFIT_AND_LOSS, result.portfolio_id, body))
                         total += result.pnl
                         for _ in unpaid_changes(record, context.previous_session, context.session_date):
                             work.notice("units changed that no purchase or sale in cash explains")
+                        if result.restatement:
+                            work.notice("prior value restated")
                 self._records.save(rows, context.fence)
                 saved += len(rows)
                 work.tell(tenant, portfolios=len(rows), pnl=str(total))
@@ -108,19 +106,6 @@ class ValuationTasks:
             raise NotFound(f"{record.portfolio.portfolio_id} was not marked on {context.session_date}", field="mark")
         return current
 
-    def _prior(
-        self, context: TaskContext, record: PortfolioRecord, closes: Mapping[str, ClosingPrice], instruments: Mapping[str, Instrument]
-    ) -> PortfolioMark:
-        portfolio = record.portfolio
-        prior = mark(record, closes, instruments, context.previous_session)
-        stored = self._marks.mark(portfolio.tenant, portfolio.portfolio_id, context.previous_session)
-        if stored is not None and stored != prior:
-            raise Conflict(
-                f"{portfolio.portfolio_id} was marked at {stored.value} on {context.previous_session}, its book now gives {prior.value}",
-                field="mark",
-            )
-        return prior
-
 
 def _profit_and_loss_body(result: ProfitAndLoss) -> Mapping[str, Any]:
     attribution = attribute(result)
@@ -130,7 +115,8 @@ def _profit_and_loss_body(result: ProfitAndLoss) -> Mapping[str, Any]:
 
     return {
         "value": str(result.value),
-        "prior_value": str(result.prior_value),
+        "prior_value": str(result.reported_prior_value),
+        "restatement": str(to_cents(result.restatement)),
         "flows": str(result.flows),
         "pnl": str(result.pnl),
         "return": attribution.day_return,
