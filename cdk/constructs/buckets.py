@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+
+UNLOCKING = (
+    "s3:BypassGovernanceRetention",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectRetention",
+)
 
 
 class LogBucket(s3.Bucket):
@@ -26,10 +37,14 @@ class LogBucket(s3.Bucket):
         )
 
 
-class DataBucket(s3.Bucket):
-    """Prices or documents under the data key; earlier versions stay for seven years, the longest record-keeping period."""
+# Seven years, the longest record-keeping period, two of them leap years.
+KEPT_DAYS = 7 * 365 + 2
 
-    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, logs: s3.IBucket) -> None:
+
+class DataBucket(s3.Bucket):
+    """Data under the data key; earlier versions stay for seven years."""
+
+    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, logs: s3.IBucket, **options: Any) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -45,9 +60,30 @@ class DataBucket(s3.Bucket):
             server_access_logs_prefix=f"{construct_id.lower()}/",
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(7 * 365 + 2),
+                    abort_incomplete_multipart_upload_after=Duration.days(7), noncurrent_version_expiration=Duration.days(KEPT_DAYS)
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN,
+            **options,
+        )
+
+
+class LockedBucket(DataBucket):
+    """What nobody can delete or replace for seven years: every version is locked from its first moment, in compliance mode.
+
+    Compliance mode binds the account's own administrators too. The policy keeps everybody from hiding a version behind a delete
+    marker, from locking it differently, and from a way round a lock in governance mode, should the mode ever be weakened.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, logs: s3.IBucket) -> None:
+        lock = s3.ObjectLockRetention.compliance(Duration.days(KEPT_DAYS))
+        super().__init__(scope, construct_id, key, logs, object_lock_enabled=True, object_lock_default_retention=lock)
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="NobodyUnlocks",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=list(UNLOCKING),
+                resources=[self.arn_for_objects("*")],
+            )
         )

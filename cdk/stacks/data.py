@@ -7,7 +7,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from cdk.constructs.buckets import DataBucket, LogBucket
+from cdk.constructs.buckets import DataBucket, LockedBucket, LogBucket
 from cdk.constructs.grants import DataStores
 from cdk.constructs.keys import DataKey, LogKey
 from cdk.constructs.tables import DaymarkTable, existing_table
@@ -16,7 +16,7 @@ from daymark.adapters.dynamodb.tables import TABLES
 
 
 class DataStack(Stack):
-    """The tables (in the primary region; replicas of them elsewhere), the buckets and the keys of one region."""
+    """The tables (in the primary region; replicas of them elsewhere, but for those of one region), the buckets and the keys."""
 
     def __init__(self, scope: Construct, settings: DeploymentSettings, region: str, **options: Any) -> None:
         super().__init__(scope, "Data", stack_name="daymark-data", termination_protection=True, **options)
@@ -27,10 +27,14 @@ class DataStack(Stack):
         self.stores = DataStores(
             key=key,
             tables={
-                name: DaymarkTable(self, table, key, settings) if owner else existing_table(self, table, key)
+                name: DaymarkTable(self, table, key, settings) if owner or not table.replicated else existing_table(self, table, key)
                 for name, table in TABLES.items()
             },
-            buckets={name: DataBucket(self, name.capitalize(), key, logs) for name in ("prices", "documents")},
+            buckets={
+                "prices": DataBucket(self, "Prices", key, logs),
+                "documents": DataBucket(self, "Documents", key, logs),
+                "seals": LockedBucket(self, "Seals", key, logs),
+            },
         )
         for name, value in self.stores.names().items():
             CfnOutput(self, "".join(word.capitalize() for word in name.split("_")), value=value)

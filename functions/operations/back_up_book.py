@@ -21,4 +21,4 @@ def handler(event: Mapping[str, Any], context: InvocationContext) -> dict[str, A
 
 def _perform(command: TaskCommand) -> TaskReport:
     stores = task_stores()
-    return stores.perform(command, BackupTasks(stores.book, documents(), stores.records))
+    return stores.perform(command, BackupTasks(stores.book, stores.marks, documents(), stores.records, stores.trail))

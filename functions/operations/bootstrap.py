@@ -45,7 +45,7 @@ class TaskStores:
             book=DynamoBookStore(settings.book_table, client),
             marks=DynamoMarkStore(settings.operations_table, client, fences),
             records=DynamoDayRecords(settings.operations_table, client, fences),
-            trail=DynamoAuditTrail(settings.audit_table, client),
+            trail=DynamoAuditTrail(settings.audit_table, client, fences),
             fences=fences,
             calendar=Calendar.exchange(),
         )

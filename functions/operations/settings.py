@@ -15,6 +15,12 @@ class PhaseSettings(Settings):
     fence_table: str
 
 
+class StepSettings(PhaseSettings):
+    """A step that writes the journal: it tells on the event bus that the run went on."""
+
+    event_bus: str
+
+
 class TaskSettings(PhaseSettings):
     """What every task needs besides: the book and the audit trail."""
 
@@ -32,6 +38,12 @@ class DocumentSettings(TaskSettings):
     """A task that reads or writes files."""
 
     documents_bucket: str
+
+
+class SealSettings(TaskSettings):
+    """The task that seals: its seals stand in a bucket of their own, where nothing can be replaced or deleted."""
+
+    seals_bucket: str
 
 
 class ReportSettings(PriceSettings, DocumentSettings):

@@ -13,18 +13,22 @@ import boto3
 from daymark.adapters.dynamodb.audit_trail import DynamoAuditTrail
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import client_settings
+from daymark.adapters.dynamodb.connections import DynamoConnections
 from daymark.adapters.dynamodb.day_records import DynamoDayRecords
 from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
 from daymark.adapters.dynamodb.mark_store import DynamoMarkStore
 from daymark.adapters.dynamodb.run_journal import DynamoRunJournal
 from daymark.adapters.dynamodb.tables import TABLES
+from daymark.adapters.dynamodb.tickets import DynamoTickets
 from daymark.adapters.memory.audit_trail import MemoryAuditTrail
 from daymark.adapters.memory.book_store import MemoryBookStore
+from daymark.adapters.memory.connections import MemoryConnections
 from daymark.adapters.memory.day_records import MemoryDayRecords
 from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.mark_store import MemoryMarkStore
 from daymark.adapters.memory.run_journal import MemoryRunJournal
+from daymark.adapters.memory.tickets import MemoryTickets
 from daymark.adapters.s3.documents import S3Documents
 
 REGION = "us-east-1"
@@ -78,7 +82,8 @@ class MemoryBackend:
         self.marks = MemoryMarkStore(self.ledger)
         self.records = MemoryDayRecords(self.ledger)
         self.journal = MemoryRunJournal()
-        self.trail = MemoryAuditTrail()
+        self.tickets, self.connections = MemoryTickets(), MemoryConnections()
+        self.trail = MemoryAuditTrail(self.ledger)
         self.documents = MemoryDocuments(self.ledger)
 
 
@@ -101,12 +106,15 @@ class AwsBackend:
 
     def build(self, dynamodb: Any, s3: Any) -> None:
         """Put every adapter over these clients."""
-        self.ledger = DynamoFenceLedger(self.table("fence"), dynamodb)
+        # One worker: calls come in one order, so a crash can be put between two of them.
+        self.ledger = DynamoFenceLedger(self.table("fence"), dynamodb, workers=1)
         self.book = DynamoBookStore(self.table("book"), dynamodb, self.ledger)
         self.marks = DynamoMarkStore(self.table("operations"), dynamodb, self.ledger)
         self.records = DynamoDayRecords(self.table("operations"), dynamodb, self.ledger)
         self.journal = DynamoRunJournal(self.table("operations"), dynamodb)
-        self.trail = DynamoAuditTrail(self.table("audit"), dynamodb, wait=lambda retry: None)
+        self.tickets = DynamoTickets(self.table("connections"), dynamodb)
+        self.connections = DynamoConnections(self.table("connections"), dynamodb)
+        self.trail = DynamoAuditTrail(self.table("audit"), dynamodb, self.ledger, wait=lambda retry: None)
         self.documents = S3Documents(self.bucket, s3, self.ledger)
 
     def remove(self) -> None:

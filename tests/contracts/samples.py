@@ -80,7 +80,7 @@ def record(portfolio_id: str = "P1", tenant: str = "northstar", lots: int = 2, e
     )
 
 
-def mark(portfolio_id: str = "P1", day: date = DAY, tenant: str = "northstar", cash: str = "12.30") -> PortfolioMark:
+def mark(portfolio_id: str = "P1", day: date = DAY, tenant: str = "northstar", cash: str = "12.30", attempt: int = 1) -> PortfolioMark:
     position = PositionMark(
         "AAPL",
         AssetClass.EQUITY,
@@ -91,4 +91,4 @@ def mark(portfolio_id: str = "P1", day: date = DAY, tenant: str = "northstar", c
         day,
         PriceLabel.ADJUSTED_CLOSE,
     )
-    return PortfolioMark(tenant, portfolio_id, day, Decimal(cash), (position,), Decimal(cash) + Decimal("369.96"))
+    return PortfolioMark(tenant, portfolio_id, day, Decimal(cash), (position,), Decimal(cash) + Decimal("369.96"), attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,12 +15,24 @@ def properties(assembly: Any, kind: str, region: str | None = None) -> list[dict
 
 
 def test_tables_stand_once_and_replicate_to_the_other_region(cloud):
-    tables = {table["TableName"]: table for table in properties(cloud, "AWS::DynamoDB::GlobalTable")}
+    tables = {table["TableName"]: table for table in properties(cloud, "AWS::DynamoDB::GlobalTable", "us-east-1")}
 
-    assert set(tables) == {"daymark-book", "daymark-operations", "daymark-fence", "daymark-audit"}
-    assert not properties(cloud, "AWS::DynamoDB::GlobalTable", "us-west-2")
-    for table in tables.values():
-        assert sorted(replica["Region"] for replica in table["Replicas"]) == sorted(REGIONS)
+    assert set(tables) == {"daymark-book", "daymark-operations", "daymark-fence", "daymark-audit", "daymark-connections"}
+    for name in set(tables) - {"daymark-connections"}:
+        assert sorted(replica["Region"] for replica in tables[name]["Replicas"]) == sorted(REGIONS)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_connections_are_each_regions_own_and_protected_as_the_rest(cloud, region):
+    (table,) = [each for each in properties(cloud, "AWS::DynamoDB::GlobalTable", region) if each["TableName"] == "daymark-connections"]
+    (replica,) = table["Replicas"]
+
+    assert replica["Region"] == region
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert replica["SSESpecification"]["KMSMasterKeyId"]
+    assert replica["DeletionProtectionEnabled"] is True
+    assert len(properties(cloud, "AWS::DynamoDB::GlobalTable", "us-west-2")) == 1
 
 
 @pytest.mark.parametrize("name", ["daymark-book", "daymark-operations", "daymark-fence", "daymark-audit"])
@@ -47,14 +60,15 @@ def test_only_the_fence_is_strongly_consistent_with_a_witness(cloud):
         assert [key["AttributeName"] for key in tables[name]["KeySchema"]] == ["pk", "sk"]
 
 
-def test_only_the_table_with_idempotency_keys_lets_rows_expire(cloud):
+def test_only_idempotency_keys_and_connections_expire(cloud):
     expiring = {
         table["TableName"]: table["TimeToLiveSpecification"]
         for table in properties(cloud, "AWS::DynamoDB::GlobalTable")
         if "TimeToLiveSpecification" in table
     }
 
-    assert expiring == {"daymark-operations": {"AttributeName": "expires_at", "Enabled": True}}
+    by_age = {"AttributeName": "expires_at", "Enabled": True}
+    assert expiring == {"daymark-operations": by_age, "daymark-connections": by_age}
 
 
 def test_every_region_has_the_alias_that_the_replicas_name(cloud):
@@ -79,9 +93,9 @@ def test_buckets_are_private_versioned_and_take_tls_only(cloud):
     for (region, _, _), policy in cloud.resources("AWS::S3::BucketPolicy"):
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Deny":
-                refused.setdefault((region, policy["Properties"]["Bucket"]["Ref"]), []).append(statement["Condition"])
+                refused.setdefault((region, policy["Properties"]["Bucket"]["Ref"]), []).append(statement.get("Condition"))
 
-    assert len(buckets) == 3 * len(REGIONS)
+    assert len(buckets) == 4 * len(REGIONS)
     for (region, _, name), bucket in buckets.items():
         body = bucket["Properties"]
         assert set(body["PublicAccessBlockConfiguration"].values()) == {True}
@@ -91,7 +105,7 @@ def test_buckets_are_private_versioned_and_take_tls_only(cloud):
         assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in refused[region, name]
 
 
-def test_prices_and_documents_are_under_our_key_and_logged(cloud):
+def test_all_data_is_under_our_key_and_logged(cloud):
     for (_, _, name), bucket in cloud.resources("AWS::S3::Bucket"):
         (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         algorithm = rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
@@ -99,7 +113,51 @@ def test_prices_and_documents_are_under_our_key_and_logged(cloud):
             assert algorithm == "AES256"
         else:
             assert algorithm == "aws:kms"
-            assert bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"] in ("prices/", "documents/")
+            assert bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"] in ("prices/", "documents/", "seals/")
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_seals_are_locked_for_seven_years_from_their_first_moment(cloud, region):
+    locked = {
+        name: body["Properties"]
+        for (_, _, name), body in cloud.resources("AWS::S3::Bucket", region)
+        if "ObjectLockEnabled" in body["Properties"]
+    }
+
+    ((name, bucket),) = locked.items()
+    assert name.startswith("Seals")
+    assert bucket["ObjectLockEnabled"] is True
+    # 2557 days: seven years of which two are leap years. Compliance: the account's own administrators cannot shorten it either.
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 2557}}}
+    assert bucket["ObjectLockConfiguration"] == lock
+    ((_, policy),) = [
+        found for found in cloud.resources("AWS::S3::BucketPolicy", region) if found[1]["Properties"]["Bucket"]["Ref"] == name
+    ]
+    (denied,) = [one for one in policy["Properties"]["PolicyDocument"]["Statement"] if one.get("Sid") == "NobodyUnlocks"]
+    assert (denied["Effect"], denied["Principal"]) == ("Deny", {"AWS": "*"}) and "Condition" not in denied
+    assert {"s3:BypassGovernanceRetention", "s3:PutObjectRetention", "s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(denied["Action"])
+    assert denied["Resource"] == {"Fn::Join": ["", [{"Fn::GetAtt": [name, "Arn"]}, "/*"]]}
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_only_the_sealing_function_touches_seals_and_nobody_is_allowed_to_unlock_or_delete(cloud, region):
+    reaching, actions = {}, set()
+    for _, policy in cloud.resources("AWS::IAM::Policy", region):
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            held = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            actions |= set(held)
+            if "GetAttSeals" in json.dumps(statement["Resource"]):
+                (role,) = policy["Properties"]["Roles"]
+                reaching.setdefault(role["Ref"], []).append((sorted(held), json.dumps(statement["Resource"])))
+
+    ((role, statements),) = reaching.items()
+    assert role.startswith("SealAudit")
+    assert [held for held, _ in statements] == [["s3:GetObject", "s3:PutObject"], ["s3:ListBucket"]]
+    assert statements[0][1].endswith('"/seals/*"]]}')
+    forbidden = {"Retention", "LegalHold", "Bypass", "DeleteObject", "PutBucket", "ObjectLock"}
+    assert not [
+        action for action in actions if action == "s3:*" or (action.startswith("s3:") and any(word in action for word in forbidden))
+    ]
 
 
 def test_nothing_stateful_goes_with_its_stack(cloud):

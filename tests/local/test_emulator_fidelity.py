@@ -168,6 +168,29 @@ def test_resource_types_that_stop_a_whole_deployment(emulator: str, resource: di
     assert status in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
 
+def test_a_lock_declared_in_a_template_locks_nothing(emulator: str) -> None:
+    """AWS lets nobody delete a version there. Here anybody may: record, chains and journals hold the seal, tests/infra the lock."""
+    stacks, buckets = client("cloudformation", emulator), client("s3", emulator)
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 2557}}}
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {
+            "BucketName": "fidelity-locked",
+            "VersioningConfiguration": {"Status": "Enabled"},
+            "ObjectLockEnabled": True,
+            "ObjectLockConfiguration": lock,
+        },
+    }
+    stacks.create_stack(StackName="fidelity-locked", TemplateBody=json.dumps({"Resources": {"Locked": bucket}}))
+    stacks.get_waiter("stack_create_complete").wait(StackName="fidelity-locked", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    with pytest.raises(ClientError) as missing:
+        buckets.get_object_lock_configuration(Bucket="fidelity-locked")
+    assert missing.value.response["Error"]["Code"] == "ObjectLockConfigurationNotFoundError"
+    version = buckets.put_object(Bucket="fidelity-locked", Key="seal", Body=b"{}")["VersionId"]
+    buckets.delete_object(Bucket="fidelity-locked", Key="seal", VersionId=version)
+    assert "Versions" not in buckets.list_object_versions(Bucket="fidelity-locked")
+
+
 def test_state_survives_a_clean_stop_and_nothing_survives_a_kill(tmp_path: Path) -> None:
     """AWS is durable. Here only a graceful stop keeps anything: the README says so and durability is never claimed from it."""
     workspace = Workspace(PROJECT, tmp_path, free_port())

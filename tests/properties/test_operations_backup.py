@@ -11,7 +11,8 @@ from daymark.book.models import AccountKind, CashEntry, CashKind, Goal, Househol
 from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot
 from daymark.core.money import Currency
-from daymark.operations.backup import Book, differences, export_book, restore_book
+from daymark.operations.backup import Book, export, restore_book
+from daymark.operations.backup_comparison import differences
 
 D = Decimal
 SESSION = date(2018, 2, 5)
@@ -61,16 +62,33 @@ def books(draw):
 @settings(max_examples=60, deadline=None)
 @given(books(), st.randoms(use_true_random=False))
 def test_any_book_survives_and_order_makes_no_other_file(book, rng):
-    backup = export_book(book, SESSION)
-    assert differences(book, restore_book(backup.content, backup.manifest)) == ()
+    backup = export("t", SESSION, book.rows())
+    restored = restore_book(backup.content, backup.manifest)
+    assert list(differences(book.rows(), restored.rows())) == []
+    assert {one.household_id: one for one in restored.households} == {one.household_id: one for one in book.households}
     turned = Book("t", book.households[::-1], tuple(rng.sample(book.records, len(book.records))))
-    assert export_book(turned, SESSION) == backup
+    assert export("t", SESSION, turned.rows()) == backup
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(texts, st.booleans(), st.integers(0, 2)), unique_by=lambda row: row[0], max_size=8))
+def test_differences_are_those_of_the_sets(rows):
+    """Each name is in the first alone, the second alone, or in both with the same or another content."""
+    one = [Household("t", name, "a", "b") for name, _, where in rows if where != 1]
+    other = [Household("t", name, "a" if same else "c", "b") for name, same, where in rows if where != 0]
+    expected = {
+        f"household {name}: {['only in the first', 'only in the second', 'differs'][where]}"
+        for name, same, where in rows
+        if not (where == 2 and same)
+    }
+    found = list(differences(Book("t", tuple(one)).rows(), Book("t", tuple(other)).rows()))
+    assert set(found) == expected and len(found) == len(expected)
 
 
 @settings(max_examples=60, deadline=None)
 @given(books(), st.data())
 def test_any_damage_is_refused(book, data):
-    backup = export_book(book, SESSION)
+    backup = export("t", SESSION, book.rows())
     place = data.draw(st.integers(0, len(backup.content) - 1))
     flipped = bytearray(backup.content)
     flipped[place] ^= data.draw(st.integers(1, 255))

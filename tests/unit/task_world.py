@@ -14,6 +14,7 @@ from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.mark_store import MemoryMarkStore
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
+from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.book.models import AccountKind, CashEntry, CashKind, Household, Portfolio, PortfolioRecord, Target
 from daymark.core.lots import Lot
 from daymark.core.sessions import Calendar
@@ -107,13 +108,13 @@ class World:
 
     archive: MemoryPriceArchive = field(default_factory=lambda: history().archive())
     ledger: MemoryFenceLedger = field(default_factory=MemoryFenceLedger)
-    trail: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
 
     def __post_init__(self) -> None:
+        self.trail, self.journal, self.seals = MemoryAuditTrail(self.ledger), MemoryRunJournal(), MemoryDocuments(self.ledger)
         self.book = MemoryBookStore(self.ledger)
         self.marks, self.records, self.documents = MemoryMarkStore(self.ledger), MemoryDayRecords(self.ledger), MemoryDocuments(self.ledger)
         self.loading = self.ledger.open("load", "us-east-1")
-        self.book.save_instruments(instruments())
+        self.book.save_instruments(instruments(), self.loading)
         calendar = Calendar.exchange()
         desk = PriceDesk(self.archive, self.book.instruments(), calendar)
         groups = {
@@ -122,8 +123,8 @@ class World:
             catalogue.PROPOSE_TRADES: TradeTasks(desk, self.book, self.records),
             catalogue.VALUE_PORTFOLIOS: ValuationTasks(desk, self.book, self.marks, self.records),
             catalogue.RECONCILE_HOLDINGS: ReconciliationTasks(self.book, self.marks, self.documents, self.records),
-            catalogue.BACK_UP_BOOK: BackupTasks(self.book, self.documents, self.records),
-            catalogue.SEAL_AUDIT: AuditTasks(self.book, self.trail, self.records),
+            catalogue.BACK_UP_BOOK: BackupTasks(self.book, self.marks, self.documents, self.records, self.trail),
+            catalogue.SEAL_AUDIT: AuditTasks(self.book, self.trail, self.records, self.journal, self.seals),
         }
         self.registry = TaskRegistry(calendar, groups, self.book, self.records, self.trail)
 
@@ -134,22 +135,21 @@ class World:
             self.book.save_household(Household(portfolio.tenant, portfolio.household_id, "Sample", portfolio.adviser_id), self.loading)
         for tenant, lines in (STATEMENTS if statements is None else statements).items():
             content = "\n".join([HEADER, *lines]).encode()
-            self.documents.put(f"statements/{tenant}/{MONDAY}.csv", content, "text/csv", self.loading)
+            self.documents.put(f"statements/{tenant}/{MONDAY}/0001.csv", content, "text/csv", self.loading)
         return self
 
-    def command(
-        self, phase: OperationPhase, task: str, session: date = MONDAY, try_number: int = 1, epoch: int | None = None
-    ) -> TaskCommand:
-        run = RunId(session, phase)
+    def command(self, phase: OperationPhase, task: str, session: date = MONDAY, try_number: int = 1, attempt: int = 1) -> TaskCommand:
+        run = RunId(session, phase, attempt)
         function = catalogue.trading_day().tasks(phase)[task].function
         return TaskCommand(run, task, function, try_number, self.ledger.open(run.scope, "us-east-1").epoch, "us-east-1")
 
-    def run(self, phase: OperationPhase, task: str, session: date = MONDAY, try_number: int = 1) -> TaskReport:
-        return self.registry(self.command(phase, task, session, try_number))
+    def run(self, phase: OperationPhase, task: str, session: date = MONDAY, try_number: int = 1, attempt: int = 1) -> TaskReport:
+        return self.registry(self.command(phase, task, session, try_number, attempt))
 
-    def run_phase(self, phase: OperationPhase, session: date = MONDAY) -> dict[str, TaskReport]:
+    def run_phase(self, phase: OperationPhase, session: date = MONDAY, attempt: int = 1) -> dict[str, TaskReport]:
         """The phase's tasks in catalogue order, which respects what each waits for; reports have a group of their own."""
-        return {name: self.run(phase, name, session) for name in catalogue.trading_day().tasks(phase) if name not in REPORTS}
+        names = [name for name in catalogue.trading_day().tasks(phase) if name not in REPORTS]
+        return {name: self.run(phase, name, session, attempt=attempt) for name in names}
 
-    def run_day(self, session: date = MONDAY) -> dict[str, dict[str, TaskReport]]:
-        return {phase.value: self.run_phase(phase, session) for phase in OperationPhase}
+    def run_day(self, session: date = MONDAY, attempt: int = 1) -> dict[str, dict[str, TaskReport]]:
+        return {phase.value: self.run_phase(phase, session, attempt) for phase in OperationPhase}

@@ -51,21 +51,6 @@ def test_the_next_day_starts_from_the_stored_mark_and_seals_the_rest():
     assert (sealed[0]["session_date"], sealed[0]["phase"]) == ("2018-02-05", "POST_MARKET")
 
 
-def test_a_back_dated_booking_is_a_conflict_and_the_other_tenant_goes_on():
-    world = World().load()
-    world.run_day()
-    records = synthetic_records()
-    records[2] = replace(records[2], cash=(*records[2].cash, entry("P-B1", 9, MONDAY, CashKind.FEE, "-1.00")))
-    world.load(records, {})
-    for name in ("check_session", "load_prices", "gate_prices", "publish_official_closes", "mark_portfolios"):
-        world.run(CLOSE, name, TUESDAY)
-    report = world.run(CLOSE, "compute_profit_and_loss", TUESDAY)
-    assert report.by_tenant["beta"]["failed"][0]["code"] == "conflict"
-    assert report.warnings == ("1 piece of work failed: conflict",)
-    assert len(world.records.find("alpha", TUESDAY, RecordKind.PROFIT_AND_LOSS)) == 2
-    assert world.records.find("beta", TUESDAY, RecordKind.PROFIT_AND_LOSS) == []
-
-
 def test_units_that_no_cash_explains_are_warned_of():
     records = synthetic_records()
     records[0] = replace(records[0], cash=tuple(e for e in records[0].cash if e.instrument_id != "XOM"))
@@ -137,9 +122,8 @@ def test_a_fence_lost_half_way_fails_the_task_although_one_tenant_is_done():
     with pytest.raises(StaleFence):
         world.registry(command)
     assert world.marks.mark("alpha", "P-A1", MONDAY) is not None and world.marks.mark("beta", "P-B1", MONDAY) is None
-    (left,) = world.trail.chain("alpha", MONDAY, "MARKET_CLOSE")
-    assert (left.event, left.body["code"]) == ("task_failed", "stale_fence")
-    assert world.trail.chain("beta", MONDAY, "MARKET_CLOSE") == []
+    # Whoever lost the fence appends nothing either; the driver that took it over audits what it finds.
+    assert world.trail.chain("alpha", MONDAY, "MARKET_CLOSE") == world.trail.chain("beta", MONDAY, "MARKET_CLOSE") == []
 
 
 def test_what_another_try_may_mend_fails_the_task_after_the_others_work():
@@ -215,50 +199,9 @@ def test_a_tenant_without_a_statement_fails_by_itself():
     close_and_mark(world)
     report = world.run(POST, "reconcile_custodian")
     assert report.by_tenant["beta"]["failed"][0]["code"] == "not_found"
-    assert len(world.records.find("alpha", MONDAY, RecordKind.RECONCILIATION)) == 2
+    assert [row.subject for row in world.records.find("alpha", MONDAY, RecordKind.RECONCILIATION)] == ["-", "P-A1", "P-A2"]
     with pytest.raises(NotFound):
         World().load(statements={}).run(POST, "reconcile_custodian")
-
-
-def test_a_backup_of_another_book_or_a_damaged_one_is_not_verified():
-    for damage, code in (("book", "conflict"), ("file", "invalid_input")):
-        world = World().load()
-        world.run(POST, "export_backup")
-        if damage == "book":
-            changed = synthetic_records()[2]
-            world.load([replace(changed, lots=(replace(changed.lots[0], cost_basis=D("4000.01")),))], {})
-        else:
-            key = "backups/beta/2018-02-05/book.json.gz"
-            world.documents._contents[key] = world.documents.get(key)[:-1] + b"!"
-        report = world.run(POST, "verify_restore")
-        assert report.by_tenant["beta"]["failed"][0]["code"] == code
-        assert world.records.find("beta", MONDAY, RecordKind.BACKUP) == []
-        assert body(world, "alpha", RecordKind.BACKUP)["verified"] is True
-
-
-def test_a_chain_that_was_tampered_with_is_not_sealed_and_an_old_seal_is_held_to():
-    def tamper(world):
-        chain = world.trail._chains["alpha", MONDAY, "PRE_MARKET"]
-        chain[0] = replace(chain[0], body={"task": "nothing"})
-
-    world = World().load()
-    world.run_phase(PRE)
-    tamper(world)
-    report = world.run(POST, "seal_audit")
-    assert report.by_tenant["alpha"]["failed"][0]["field"] == "audit_chain"
-    assert world.records.find("alpha", MONDAY, RecordKind.AUDIT_SEAL) == []
-    sealed = World().load()
-    sealed.run_phase(PRE)
-    sealed.run(POST, "seal_audit")
-    chains = sealed.trail._chains
-    chains["alpha", MONDAY, "PRE_MARKET"] = chains["alpha", MONDAY, "PRE_MARKET"][:-1]
-    assert sealed.run(POST, "seal_audit", try_number=2).by_tenant["alpha"]["failed"][0]["code"] == "conflict"
-    # What was added after the seal is the next seal's business.
-    later = World().load()
-    later.run_phase(PRE)
-    later.run(POST, "seal_audit")
-    later.trail.append("alpha", MONDAY, "PRE_MARKET", "2018-02-05/PRE_MARKET#2/check_limits", "task_succeeded", {})
-    assert later.run(POST, "seal_audit").warnings == ()
 
 
 def test_tasks_say_what_they_miss():
@@ -317,10 +260,11 @@ def test_the_registry_refuses_what_it_cannot_perform():
         assert refused.value.field == field
 
 
-def test_official_closes_once_published_stand():
+def test_official_closes_once_published_stand_until_a_later_attempt():
     world = World().load()
     world.run(CLOSE, "publish_official_closes")
     rows = [f"{r.instrument_id},{r.session_date},{r.close}1,{r.currency}" for r in world.archive.vendor_file(MONDAY)]
     world.archive.deliver(MONDAY, "\n".join(["instrument_id,session_date,close,currency", *rows]).encode())
     with pytest.raises(Conflict):
-        world.run(CLOSE, "publish_official_closes")
+        world.run(CLOSE, "publish_official_closes", try_number=2)
+    assert world.run(CLOSE, "publish_official_closes", attempt=2).measures["instruments"] == 22

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any, Protocol, Self
 
 from daymark.core.errors import InvalidInput
+from daymark.core.fence import Fence
 
 # RFC 6962 section 2.1: a leaf can never be read as a node, nor a node as a leaf.
 LEAF, NODE = b"\x00", b"\x01"
@@ -108,10 +109,13 @@ class AuditEntry:
 class AuditTrail(Protocol):
     """Append-only chains, one per (tenant, session date, phase)."""
 
-    def append(self, tenant: str, session_date: date, phase: str, key: str, event: str, body: Mapping[str, Any]) -> AuditEntry:
+    def append(
+        self, tenant: str, session_date: date, phase: str, key: str, event: str, body: Mapping[str, Any], fence: Fence
+    ) -> AuditEntry:
         """Append an event to its chain. The same key with the same event and body returns the entry that stands.
 
         Raises:
+            StaleFence: a later epoch owns the fence's scope.
             Conflict: the key stands for another event or body, or other writers kept coming first.
             InvalidInput: the body is not plain JSON.
         """

@@ -1,37 +1,60 @@
-"""A backup is a tenant's whole book as canonical JSON: one book, one file, and nothing is restored that is not proven whole.
+"""A backup is a tenant's whole book and day as compressed lines of canonical JSON, and nothing is restored that is not proven whole.
 
-Canonical means rows sorted by id, keys sorted, decimals in plain notation without trailing zeros, dates in ISO form, gzip without
-a time stamp. The manifest carries the SHA-256 of the file and the counts; restoring checks the digest before it reads anything,
-the schema and version before it builds anything, and every field by its path.
+The first line says schema, version, tenant and session; every other line is a row (:mod:`daymark.operations.backup_rows`). Canonical
+means rows in order, keys sorted, decimals in plain notation without trailing zeros, dates in ISO form, gzip without a time stamp.
+The manifest carries the file's SHA-256, and per kind of row their number and the SHA-256 over them: restoring checks the file's digest
+before it reads anything, schema and version before it builds anything, every field by its path, and the rows against their digests.
+Files are written and read row by row. Version 1, one JSON document of households and portfolios, is still read.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from daymark.book.models import Household, PortfolioRecord
+from daymark.book.models import Household, PortfolioMark, PortfolioRecord
+from daymark.book.ports import DayRecord
 from daymark.core.audit import canonical_json
 from daymark.core.errors import InvalidInput
-from daymark.operations.backup_schema import SCHEMA, VERSION, read_book, write_household, write_record
+from daymark.core.instruments import Instrument
+from daymark.operations.backup_comparison import in_order
+from daymark.operations.backup_fields import Fields
+from daymark.operations.backup_rows import ChainEnd, Item, Row, RowKind, read_row, write_row
+from daymark.operations.backup_schema import read_book
 
+SCHEMA, VERSION = "daymark/book", 2
 # Where gzip names the system it ran on; 255 is "unknown" (RFC 1952 section 2.3.1), the same everywhere.
 _GZIP_SYSTEM_BYTE = 9
+_GZIP_LEVEL = 6
+_COUNTS_OF_VERSION_1 = ("households", "portfolios", "lots", "cash_entries")
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All that a tenant's book is: households and portfolios with every lot and cash entry."""
+    """All that a backup holds, restored: a tenant's book, and what one day left of it."""
 
     tenant: str
-    households: tuple[Household, ...]
-    records: tuple[PortfolioRecord, ...]
+    households: tuple[Household, ...] = ()
+    records: tuple[PortfolioRecord, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    marks: tuple[PortfolioMark, ...] = ()
+    day_records: tuple[DayRecord, ...] = ()
+    chains: tuple[ChainEnd, ...] = ()
+
+    def rows(self) -> Iterator[Row]:
+        """Its rows in the order of the file."""
+        items: tuple[Item, ...] = (
+            *self.instruments, *self.households, *self.records, *self.marks, *self.day_records, *self.chains,
+        )  # fmt: skip
+        return iter(sorted((write_row(item, self.tenant) for item in items), key=lambda row: row.order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,8 @@ class Manifest:
     Attributes:
         sha256: Digest of the compressed file, in hexadecimal.
         size: Length of the compressed file in bytes.
+        counts: Rows by kind, and ``lots`` and ``cash_entries`` in all.
+        digests: SHA-256 over the rows of each kind, each with a line feed behind it; none in version 1.
     """
 
     schema: str
@@ -49,10 +74,8 @@ class Manifest:
     session_date: str
     sha256: str
     size: int
-    households: int
-    portfolios: int
-    lots: int
-    cash_entries: int
+    counts: Mapping[str, int]
+    digests: Mapping[str, str]
 
     def to_bytes(self) -> bytes:
         """The manifest as canonical JSON."""
@@ -60,17 +83,26 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Manifest:
-        """Read a manifest.
+        """Read a manifest of this version or of version 1.
 
         Raises:
-            InvalidInput: it is not a manifest of this schema and version; the field says what is wrong.
+            InvalidInput: it is not a manifest of this schema and a known version; the field says what is wrong.
         """
         document = _document(content, "manifest")
         _refuse_other_version(document, "manifest")
-        wanted = {"schema": str, "tenant": str, "session_date": str, "sha256": str}
+        if document["version"] == 1:
+            names = {"portfolios": "portfolio", "households": "household"}
+            counts = {names.get(name, name): document.get(name) for name in _COUNTS_OF_VERSION_1}
+            rest = {name: value for name, value in document.items() if name not in _COUNTS_OF_VERSION_1}
+            document = {**rest, "counts": counts, "digests": {}}
         for name in cls.__slots__:
-            if type(document.get(name)) is not wanted.get(name, int):
+            wanted = {"version": int, "size": int, "counts": dict, "digests": dict}.get(name, str)
+            if type(document.get(name)) is not wanted:
                 raise InvalidInput(f"manifest field {name} is missing or of another type", field=f"manifest.{name}")
+        for name, kind in (("counts", int), ("digests", str)):
+            for key, value in document[name].items():
+                if type(value) is not kind:
+                    raise InvalidInput(f"manifest field {name}.{key} is missing or of another type", field=f"manifest.{name}.{key}")
         if extra := sorted(set(document) - set(cls.__slots__)):
             raise InvalidInput(f"manifest has an unknown field {extra[0]}", field=f"manifest.{extra[0]}")
         return cls(**document)
@@ -84,98 +116,152 @@ class Backup:
     manifest: Manifest
 
 
-def export_book(book: Book, session_date: date) -> Backup:
-    """The book as a file. The same book on the same session gives the same bytes, whatever the order of its rows.
+@dataclass(slots=True)
+class _Tally:
+    """Counts and digests of the rows that went by."""
+
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys([*map(str, RowKind), "lots", "cash_entries"], 0)))
+    hashes: Mapping[RowKind, Any] = field(default_factory=lambda: {kind: hashlib.sha256() for kind in RowKind})
+
+    def over(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Pass rows on and take them down."""
+        for row in rows:
+            self.counts[row.kind] += 1
+            self.hashes[row.kind].update(f"{row.text}\n".encode())
+            if isinstance(row.item, PortfolioRecord):
+                self.counts["lots"] += len(row.item.lots)
+                self.counts["cash_entries"] += len(row.item.cash)
+            yield row
+
+    def manifest(self, content: bytes, tenant: str, session_date: str) -> Manifest:
+        digests = {kind.value: found.hexdigest() for kind, found in self.hashes.items()}
+        counts = {str(name): count for name, count in self.counts.items()}
+        return Manifest(SCHEMA, VERSION, tenant, session_date, hashlib.sha256(content).hexdigest(), len(content), counts, digests)
+
+
+def export(tenant: str, session_date: date, rows: Iterable[Row]) -> Backup:
+    """The rows as a file. The same rows give the same bytes on every machine.
 
     Raises:
-        InvalidInput: an id occurs twice, or a row belongs to another tenant or portfolio; the field names it.
+        InvalidInput: a row occurs twice or out of order; the field names it.
     """
-    document = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "tenant": book.tenant,
-        "session_date": session_date.isoformat(),
-        "households": [write_household(household) for household in sorted(book.households, key=lambda one: one.household_id)],
-        "portfolios": [write_record(record) for record in sorted(book.records, key=lambda one: one.portfolio.portfolio_id)],
-    }
-    content = _compress(canonical_json(document).encode())
-    manifest = Manifest(
-        schema=SCHEMA,
-        version=VERSION,
-        tenant=book.tenant,
-        session_date=session_date.isoformat(),
-        sha256=hashlib.sha256(content).hexdigest(),
-        size=len(content),
-        households=len(book.households),
-        portfolios=len(book.records),
-        lots=sum(len(record.lots) for record in book.records),
-        cash_entries=sum(len(record.cash) for record in book.records),
-    )
-    restore_book(content, manifest)  # a file that would be refused is never handed out
-    return Backup(content, manifest)
+    tally, packed = _Tally(), io.BytesIO()
+    header = {"schema": SCHEMA, "version": VERSION, "tenant": tenant, "session_date": session_date.isoformat()}
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=packed, mtime=0) as file:
+        file.write(f"{canonical_json(header)}\n".encode())
+        for row in tally.over(in_order(rows)):
+            file.write(f"{row.text}\n".encode())
+    packed.getbuffer()[_GZIP_SYSTEM_BYTE] = 255
+    content = packed.getvalue()
+    return Backup(content, tally.manifest(content, tenant, session_date.isoformat()))
 
 
-def restore_book(content: bytes, manifest: Manifest) -> Book:
-    """The book a file holds, rows sorted by id.
+def describe(content: bytes) -> Manifest:
+    """The manifest of a file of this version that was written without one coming after it.
+
+    Raises:
+        InvalidInput: the file is damaged, or one of its rows breaks a rule.
+    """
+    lines = _lines(content)
+    header = _header(lines)
+    tally = _Tally()
+    for _ in tally.over(in_order(_rows(lines, header["tenant"]))):
+        pass
+    return tally.manifest(content, header["tenant"], header["session_date"])
+
+
+def stored_rows(content: bytes, manifest: Manifest) -> Iterator[Row]:
+    """The rows of a file in order, one by one. What is wrong with the file as a whole is told before the first.
 
     Raises:
         InvalidInput: the file is not the one the manifest describes (``size``, ``sha256``), is damaged (``content``), is of
-            another schema or version, or one of its fields breaks a rule (the field's path).
+            another schema or version, a field breaks a rule (its path), or, after the last row, the rows are not those that the
+            manifest counts and digests.
     """
     if len(content) != manifest.size:
         raise InvalidInput(f"the backup has {len(content)} bytes, its manifest says {manifest.size}", field="size")
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise InvalidInput("the backup's digest is not the one in its manifest", field="sha256")
-    try:
-        text = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInput(f"the backup is not a whole gzip file: {error}", field="content") from None
-    document = _document(text, "content")
-    _refuse_other_version(document, "content")
-    households, records = read_book(document, manifest.tenant)
-    counts = {
-        "households": len(households),
-        "portfolios": len(records),
-        "lots": sum(len(record.lots) for record in records),
-        "cash_entries": sum(len(record.cash) for record in records),
-    }
-    for name, count in counts.items():
-        if count != getattr(manifest, name):
-            raise InvalidInput(f"the backup holds {count} {name}, its manifest says {getattr(manifest, name)}", field=f"manifest.{name}")
-    if document["session_date"] != manifest.session_date:
-        raise InvalidInput(f"the backup is of {document['session_date']}, its manifest of {manifest.session_date}", field="session_date")
-    return Book(manifest.tenant, households, records)
+    lines = _lines(content)
+    if manifest.version == 1:
+        rows, session_date = _rows_of_version_1(b"".join(lines), manifest.tenant)
+    else:
+        header = _header(lines)
+        if header["tenant"] != manifest.tenant:
+            raise InvalidInput(f"the book is of tenant {header['tenant']}, not {manifest.tenant}", field="tenant")
+        rows, session_date = _rows(lines, manifest.tenant), header["session_date"]
+    if session_date != manifest.session_date:
+        raise InvalidInput(f"the backup is of {session_date}, its manifest of {manifest.session_date}", field="session_date")
+    return _proven(rows, manifest)
 
 
-def differences(one: Book, other: Book) -> tuple[str, ...]:
-    """Every item in which two books differ, by name and sorted; empty when they are equal item for item.
+def restore_book(content: bytes, manifest: Manifest) -> Book:
+    """All that a file holds, rows sorted by id.
 
-    The order of rows and the notation of a decimal (``1.5`` or ``1.50``) make no difference.
+    Raises:
+        InvalidInput: as :func:`stored_rows`.
     """
-    left, right = _items(one), _items(other)
-    return tuple(
-        f"{name}: {'only in the first' if name not in right else 'only in the second' if name not in left else 'differs'}"
-        for name in sorted(left.keys() | right.keys())
-        if left.get(name) != right.get(name)
+    found: dict[RowKind, list[Any]] = {kind: [] for kind in RowKind}
+    for row in stored_rows(content, manifest):
+        found[row.kind].append(row.item)
+    return Book(
+        manifest.tenant,
+        households=tuple(found[RowKind.HOUSEHOLD]),
+        records=tuple(found[RowKind.PORTFOLIO]),
+        instruments=tuple(found[RowKind.INSTRUMENT]),
+        marks=tuple(found[RowKind.MARK]),
+        day_records=tuple(found[RowKind.RECORD]),
+        chains=tuple(found[RowKind.CHAIN]),
     )
 
 
-def _items(book: Book) -> dict[str, object]:
-    items: dict[str, object] = {"tenant": book.tenant}
-    for household in book.households:
-        items[f"household {household.household_id}"] = household
-    for record in book.records:
-        portfolio_id = record.portfolio.portfolio_id
-        items[f"portfolio {portfolio_id}"] = record.portfolio
-        items |= {f"portfolio {portfolio_id} lot {lot.lot_id}": lot for lot in record.lots}
-        items |= {f"portfolio {portfolio_id} cash entry {entry.entry_id}": entry for entry in record.cash}
-    return items
+def _proven(rows: Iterable[Row], manifest: Manifest) -> Iterator[Row]:
+    tally = _Tally()
+    yield from tally.over(in_order(rows))
+    for name, count in manifest.counts.items():
+        if tally.counts[name] != count:
+            raise InvalidInput(f"the backup holds {tally.counts[name]} {name}, its manifest says {count}", field=f"manifest.counts.{name}")
+    for kind, known in tally.hashes.items():
+        if manifest.version != 1 and known.hexdigest() != manifest.digests.get(kind):
+            raise InvalidInput(f"the digest of the backup's {kind} rows is not the one in its manifest", field=f"manifest.digests.{kind}")
 
 
-def _compress(content: bytes) -> bytes:
-    packed = bytearray(gzip.compress(content, compresslevel=9, mtime=0))
-    packed[_GZIP_SYSTEM_BYTE] = 255
-    return bytes(packed)
+def _lines(content: bytes) -> Iterator[bytes]:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            yield from file
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"the backup is not a whole gzip file: {error}", field="content") from None
+
+
+def _header(lines: Iterator[bytes]) -> Mapping[str, str]:
+    document = _document(next(lines, b""), "content")
+    _refuse_other_version(document, "content")
+    if document["version"] != VERSION:
+        raise InvalidInput("the content is of version 1, its manifest is not", field="version")
+    fields = Fields(document, "")
+    fields.take("schema"), fields.take("version")
+    header = {"tenant": fields.text("tenant"), "session_date": fields.day("session_date").isoformat()}
+    fields.end()
+    return header
+
+
+def _rows(lines: Iterator[bytes], tenant: str) -> Iterator[Row]:
+    places: Counter[str] = Counter()
+    for line in lines:
+        document = _document(line, "content")
+        kind = str(document.get("kind"))
+        yield read_row(document, tenant, places[kind])
+        places[kind] += 1
+
+
+def _rows_of_version_1(text: bytes, tenant: str) -> tuple[Iterator[Row], str]:
+    document = _document(text, "content")
+    _refuse_other_version(document, "content")
+    if document["version"] != 1:
+        raise InvalidInput("the manifest is of version 1, the content is not", field="version")
+    households, records = read_book(document, tenant)
+    return Book(tenant, households, records).rows(), document["session_date"]
 
 
 def _document(content: bytes, what: str) -> Mapping[str, Any]:
@@ -198,5 +284,5 @@ def _no_repeated_key(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_other_version(document: Mapping[str, Any], what: str) -> None:
     if document.get("schema") != SCHEMA:
         raise InvalidInput(f"the {what} is of schema {document.get('schema')!r}, not {SCHEMA!r}", field="schema")
-    if document.get("version") != VERSION:
-        raise InvalidInput(f"the {what} is of version {document.get('version')!r}; this code reads version {VERSION}", field="version")
+    if type(version := document.get("version")) is not int or version not in (1, VERSION):
+        raise InvalidInput(f"the {what} is of version {version!r}; this code reads versions 1 and {VERSION}", field="version")

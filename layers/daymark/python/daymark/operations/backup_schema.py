@@ -1,35 +1,15 @@
-"""Version 1 of the book's backup: each row as plain JSON and back; a field missing, unknown or out of its rule is refused by path."""
+"""The book's rows in a backup: households and portfolios as plain JSON and back, and the document of version 1 that held them all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
-from enum import StrEnum
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from daymark.book.models import AccountKind, CashEntry, CashKind, Goal, Household, Portfolio, PortfolioRecord, Target
-from daymark.core.errors import DaymarkError, InvalidInput
+from daymark.core.errors import InvalidInput
 from daymark.core.lots import Disposal, Lot
-from daymark.core.money import Currency, decimal_of
-
-SCHEMA = "daymark/book"
-VERSION = 1
-
-_T = TypeVar("_T")
-_E = TypeVar("_E", bound=StrEnum)
-
-
-def decimal_text(value: Decimal) -> str:
-    """One text for one number: plain notation, no trailing zeros, no minus before zero.
-
-    >>> decimal_text(Decimal("1.50")), decimal_text(Decimal("1E+3")), decimal_text(Decimal("-0.00"))
-    ('1.5', '1000', '0')
-    """
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+from daymark.core.money import Currency
+from daymark.operations.backup_fields import Fields, decimal_text, refuse_repeats
 
 
 def write_household(household: Household) -> Mapping[str, Any]:
@@ -106,17 +86,17 @@ def read_book(document: Mapping[str, Any], tenant: str) -> tuple[tuple[Household
     Raises:
         InvalidInput: a field is missing, unknown or breaks a rule, an id occurs twice, or a row is of another tenant or portfolio.
     """
-    fields = _Fields(document, "")
+    fields = Fields(document, "")
     fields.take("schema")
     fields.take("version")
     if (named := fields.text("tenant")) != tenant:
         raise InvalidInput(f"the book is of tenant {named}, not {tenant}", field="tenant")
     fields.day("session_date")
-    households = tuple(fields.rows("households", _read_household))
-    records = tuple(fields.rows("portfolios", _read_record))
+    households = tuple(fields.rows("households", read_household))
+    records = tuple(fields.rows("portfolios", read_record))
     fields.end()
-    _refuse_repeats("households", [one.household_id for one in households])
-    _refuse_repeats("portfolios", [one.portfolio.portfolio_id for one in records])
+    refuse_repeats("households", [one.household_id for one in households])
+    refuse_repeats("portfolios", [one.portfolio.portfolio_id for one in records])
     for path, owner in [
         *((f"households[{place}]", one.tenant) for place, one in enumerate(households)),
         *((f"portfolios[{place}].portfolio", one.portfolio.tenant) for place, one in enumerate(records)),
@@ -126,84 +106,8 @@ def read_book(document: Mapping[str, Any], tenant: str) -> tuple[tuple[Household
     return households, records
 
 
-def _refuse_repeats(path: str, ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for place, one in enumerate(ids):
-        if one in seen:
-            raise InvalidInput(f"{one} occurs twice in {path}", field=f"{path}[{place}]")
-        seen.add(one)
-
-
-class _Fields:
-    """The fields of one JSON object, taken one by one; what is left at the end is unknown."""
-
-    def __init__(self, document: Any, path: str) -> None:
-        if not isinstance(document, Mapping):
-            raise InvalidInput(f"{path or 'document'} must be an object", field=path or "document")
-        self._left = dict(document)
-        self._path = path
-
-    def path(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
-
-    def take(self, name: str) -> Any:
-        if name not in self._left:
-            raise InvalidInput(f"{self.path(name)} is missing", field=self.path(name))
-        return self._left.pop(name)
-
-    def end(self) -> None:
-        for name in sorted(self._left):
-            raise InvalidInput(f"{self.path(name)} is not known to version {VERSION}", field=self.path(name))
-
-    def text(self, name: str) -> str:
-        value = self.take(name)
-        if not isinstance(value, str):
-            raise InvalidInput(f"{self.path(name)} must be a text", field=self.path(name))
-        return value
-
-    def has_value(self, name: str) -> bool:
-        """Whether the field is there and not null; a missing one is refused when it is taken."""
-        return self._left.get(name) is not None
-
-    def day(self, name: str) -> date:
-        text = self.text(name)
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise InvalidInput(f"{self.path(name)} must be an ISO date, got {text!r}", field=self.path(name)) from None
-
-    def decimal(self, name: str) -> Decimal:
-        return decimal_of(self.text(name), self.path(name))
-
-    def one_of(self, name: str, kinds: type[_E]) -> _E:
-        text = self.text(name)
-        try:
-            return kinds(text)
-        except ValueError:
-            raise InvalidInput(f"{self.path(name)} must be one of {', '.join(kinds)}, got {text!r}", field=self.path(name)) from None
-
-    def rows(self, name: str, read: Callable[[_Fields], _T]) -> list[_T]:
-        value = self.take(name)
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            raise InvalidInput(f"{self.path(name)} must be a list", field=self.path(name))
-        return [_Fields(item, f"{self.path(name)}[{place}]").read(read) for place, item in enumerate(value)]
-
-    def object(self, name: str, read: Callable[[_Fields], _T]) -> _T:
-        return _Fields(self.take(name), self.path(name)).read(read)
-
-    def read(self, read: Callable[[_Fields], _T]) -> _T:
-        """Build one thing of this object; a rule its type holds is reported under this object's path."""
-        try:
-            thing = read(self)
-        except DaymarkError as error:
-            if error.field is not None and error.field.startswith(self._path):
-                raise
-            raise InvalidInput(f"{self._path}: {error.message}", field=self.path(error.field or "")) from None
-        self.end()
-        return thing
-
-
-def _read_household(fields: _Fields) -> Household:
+def read_household(fields: Fields) -> Household:
+    """A household from its row."""
     return Household(
         tenant=fields.text("tenant"),
         household_id=fields.text("household_id"),
@@ -215,12 +119,13 @@ def _read_household(fields: _Fields) -> Household:
     )
 
 
-def _read_record(fields: _Fields) -> PortfolioRecord:
+def read_record(fields: Fields) -> PortfolioRecord:
+    """A portfolio from its row, with its lots and cash entries."""
     portfolio = fields.object("portfolio", _read_portfolio)
     lots = tuple(fields.rows("lots", _read_lot))
     cash = tuple(fields.rows("cash", _read_cash))
-    _refuse_repeats(fields.path("lots"), [lot.lot_id for lot in lots])
-    _refuse_repeats(fields.path("cash"), [entry.entry_id for entry in cash])
+    refuse_repeats(fields.path("lots"), [lot.lot_id for lot in lots])
+    refuse_repeats(fields.path("cash"), [entry.entry_id for entry in cash])
     owners = [(f"lots[{place}]", lot.portfolio_id) for place, lot in enumerate(lots)]
     owners += [(f"cash[{place}]", entry.portfolio_id) for place, entry in enumerate(cash)]
     for row, owner in owners:
@@ -230,7 +135,7 @@ def _read_record(fields: _Fields) -> PortfolioRecord:
     return PortfolioRecord(portfolio, lots, cash)
 
 
-def _read_portfolio(fields: _Fields) -> Portfolio:
+def _read_portfolio(fields: Fields) -> Portfolio:
     return Portfolio(
         tenant=fields.text("tenant"),
         portfolio_id=fields.text("portfolio_id"),
@@ -251,7 +156,7 @@ def _read_portfolio(fields: _Fields) -> Portfolio:
     )
 
 
-def _read_lot(fields: _Fields) -> Lot:
+def _read_lot(fields: Fields) -> Lot:
     return Lot(
         lot_id=fields.text("lot_id"),
         portfolio_id=fields.text("portfolio_id"),
@@ -266,7 +171,7 @@ def _read_lot(fields: _Fields) -> Lot:
     )
 
 
-def _read_cash(fields: _Fields) -> CashEntry:
+def _read_cash(fields: Fields) -> CashEntry:
     return CashEntry(
         entry_id=fields.text("entry_id"),
         portfolio_id=fields.text("portfolio_id"),

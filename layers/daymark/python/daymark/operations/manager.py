@@ -85,7 +85,7 @@ class DailyOperationsManager:
                     done, at_work = await self._await_change(at_work, reply.seconds)
                     if done:
                         outcomes = [task.result() for task in done]
-                        reply = await self._insist(lambda: self.cycle.record(ticket, outcomes))  # noqa: B023 -- awaited here
+                        reply = await self._insist(lambda: self.cycle.record(ticket, outcomes))  # noqa: B023 - awaited before the loop goes on
         finally:
             # A thread cannot be stopped; its late outcome would be ignored, and its writes are fenced.
             for task in at_work:

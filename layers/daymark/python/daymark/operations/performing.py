@@ -16,6 +16,8 @@ from daymark.operations.ports import TaskPerformer
 INTERNAL = "internal"
 # A state's payload may hold 256 KiB; up to eight outcomes travel together, beside their errors.
 MAX_REPORT_BYTES = 24 * 1024
+# In a tenant's part of a report: the hash of the audit entry that the try left in the tenant's chain.
+AUDIT_PART = "audit"
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,15 +66,28 @@ def _require_epoch(command: TaskCommand, fences: FenceLedger) -> None:
 
 
 def _bounded(report: TaskReport) -> TaskReport:
-    """The report, or its measures alone where the tenants' parts would not fit; which tenants lost work is always kept."""
-    try:
-        size = len(json.dumps([dict(report.measures), {tenant: dict(rows) for tenant, rows in report.by_tenant.items()}], allow_nan=False))
-    except (TypeError, ValueError) as cause:
-        raise InvalidInput(f"the task's report is no plain JSON: {cause}", field="report") from cause
+    """The report, or its measures alone where the tenants' parts would not fit.
+
+    Which tenants it told of, or lost work of, is always kept; the hashes of their audit entries as long as these fit.
+    """
+    size = _size(report)
     if size <= MAX_REPORT_BYTES:
         return report
-    lost = {tenant: {"failed": len(part["failed"])} for tenant, part in report.by_tenant.items() if "failed" in part}
-    return TaskReport(report.measures, lost, (*report.warnings, f"the tenants' parts were left out: {size} bytes do not fit"))
+    named = {tenant: {"failed": len(part["failed"])} if "failed" in part else {} for tenant, part in report.by_tenant.items()}
+    audited = {
+        tenant: {**part, AUDIT_PART: report.by_tenant[tenant][AUDIT_PART]} if AUDIT_PART in report.by_tenant[tenant] else part
+        for tenant, part in named.items()
+    }
+    warnings = (*report.warnings, f"the tenants' parts were left out: {size} bytes do not fit")
+    shorter = TaskReport(report.measures, audited, warnings)
+    return shorter if _size(shorter) <= MAX_REPORT_BYTES else TaskReport(report.measures, named, warnings)
+
+
+def _size(report: TaskReport) -> int:
+    try:
+        return len(json.dumps([dict(report.measures), {tenant: dict(rows) for tenant, rows in report.by_tenant.items()}], allow_nan=False))
+    except (TypeError, ValueError) as cause:
+        raise InvalidInput(f"the task's report is no plain JSON: {cause}", field="report") from cause
 
 
 def _tenants_parts(failure: DaymarkError) -> TaskReport:

@@ -1,4 +1,4 @@
-"""Audit chains: each entry appended with its key in one transaction, on condition that neither stands yet."""
+"""Audit chains: each entry claimed first, then appended with its key in one transaction, on condition that neither stands yet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from daymark.adapters.dynamodb.errors import ConditionFailed
 from daymark.adapters.dynamodb.items import Row, encode
 from daymark.adapters.dynamodb.table import NOTHING_THERE, Table, wait_before
-from daymark.adapters.rows import decode_model, encode_model, fingerprint, natural_key
+from daymark.adapters.rows import audit_claim, claim_rows, decode_model, encode_model, fingerprint, natural_key
 from daymark.core.audit import AuditEntry, canonical_json
 from daymark.core.errors import Conflict
+from daymark.core.fence import Fence, FenceLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,21 +26,29 @@ class DynamoAuditTrail:
     Args:
         table_name: The audit table.
         client: A DynamoDB client with bounded time-outs.
+        ledger: Where entries are claimed; ``None`` for a reader.
         wait: Called before a retry with its number, from 1.
     """
 
-    def __init__(self, table_name: str, client: DynamoDBClient, wait: Callable[[int], None] = wait_before) -> None:
+    def __init__(
+        self, table_name: str, client: DynamoDBClient, ledger: FenceLedger | None = None, wait: Callable[[int], None] = wait_before
+    ) -> None:
         self._table = Table(table_name, client, wait)
+        self._ledger = ledger
         self._wait = wait
 
-    def append(self, tenant: str, session_date: date, phase: str, key: str, event: str, body: Mapping[str, Any]) -> AuditEntry:
+    def append(
+        self, tenant: str, session_date: date, phase: str, key: str, event: str, body: Mapping[str, Any], fence: Fence
+    ) -> AuditEntry:
         """Append an event to its chain. The same key with the same event and body returns the entry that stands.
 
         Raises:
+            StaleFence: a later epoch owns the fence's scope.
             Conflict: the key stands for another event or body, or other writers kept coming first.
             InvalidInput: the body is not plain JSON.
         """
         chain_key = natural_key("CHAIN", tenant, session_date.isoformat(), phase)
+        claim_rows(self._ledger, audit_claim(chain_key, key, event, body), fence)
         key_row = f"KEY#{fingerprint(key)}"
         for retry in range(MOST_TRIES):
             if retry:

@@ -1,63 +1,33 @@
 """The task registry: finds the method that performs a task, and leaves one audit entry per tenant the task touched.
 
-What an entry tells is read back from the store, not taken from the task's word: a digest of the records that now stand, of the
-tenant's part of the report, and how many records there are. A task that fails may have saved some of its records before: they
-are audited too, beside the error's code.
+What an entry tells is read back from the store, not taken from the task's word: a digest of the records of this attempt that now
+stand, of the tenant's part of the report, and how many records there are. A task that fails may have saved some of its records
+before: they are audited too, beside the error's code. The entry's hash goes back into the tenant's part of the report.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from daymark.book.ports import BookStore, DayRecords, RecordKind
-from daymark.core.audit import AuditTrail, canonical_json
+from daymark.book.ports import BookStore, DayRecords
+from daymark.core.audit import AuditEntry, AuditTrail, canonical_json
 from daymark.core.errors import Conflict, DaymarkError, InvalidInput, NotFound
 from daymark.core.fence import Fence
 from daymark.core.sessions import Calendar
 from daymark.core.tenancy import SHARED_TENANT
 from daymark.operations.catalogue import Catalogue, trading_day
 from daymark.operations.models import OperationPhase, TaskCommand, TaskReport
+from daymark.operations.performing import AUDIT_PART
 from daymark.operations.schedule import phase_instant
+from daymark.operations.tasks.audit_entries import FAILED, LEAVES, SUCCEEDED, failure_key, success_keys
 from daymark.operations.tasks.context import Task, TaskContext
+from daymark.operations.tasks.tenant_work import TenantWork
 
-SUCCEEDED, FAILED = "task_succeeded", "task_failed"
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaves:
-    """What a task leaves behind: records of a kind, if any, under the shared tenant or under those that own portfolios."""
-
-    kind: RecordKind | None = None
-    shared: bool = False
-    tenants: bool = False
-
-
-_LEAVES: Mapping[str, _Leaves] = {
-    "check_session": _Leaves(shared=True),
-    "load_prices": _Leaves(shared=True),
-    "gate_prices": _Leaves(RecordKind.PRICE_QUALITY, shared=True),
-    "publish_official_closes": _Leaves(RecordKind.OFFICIAL_CLOSES, shared=True),
-    "assess_overnight_risk": _Leaves(RecordKind.OVERNIGHT_RISK, tenants=True),
-    "check_limits": _Leaves(RecordKind.LIMITS, tenants=True),
-    "classify_regime": _Leaves(RecordKind.REGIME, shared=True),
-    "measure_drift": _Leaves(RecordKind.DRIFT, tenants=True),
-    "propose_rebalancing": _Leaves(RecordKind.REBALANCING, tenants=True),
-    "find_tax_losses": _Leaves(RecordKind.TAX_LOSSES, tenants=True),
-    "mark_portfolios": _Leaves(tenants=True),
-    "compute_profit_and_loss": _Leaves(RecordKind.PROFIT_AND_LOSS, tenants=True),
-    "compare_benchmark": _Leaves(RecordKind.BENCHMARK, tenants=True),
-    "reconcile_custodian": _Leaves(RecordKind.RECONCILIATION, tenants=True),
-    "export_backup": _Leaves(tenants=True),
-    "verify_restore": _Leaves(RecordKind.BACKUP, tenants=True),
-    "publish_client_reports": _Leaves(RecordKind.REPORT, tenants=True),
-    "publish_operations_report": _Leaves(RecordKind.REPORT, shared=True),
-    "seal_audit": _Leaves(RecordKind.AUDIT_SEAL, shared=True, tenants=True),
-}
 
 
 class TaskRegistry:
@@ -94,7 +64,7 @@ class TaskRegistry:
             for definition in day.tasks(phase).values():
                 if definition.function in groups:
                     task = getattr(groups[definition.function], definition.name, None)
-                    if not callable(task) or definition.name not in _LEAVES:
+                    if not callable(task) or definition.name not in LEAVES:
                         raise InvalidInput(f"{definition.function} does not perform {definition.name}", field=definition.name)
                     self._tasks[phase, definition.name] = (definition.function, cast(Task, task))
 
@@ -115,9 +85,7 @@ class TaskRegistry:
         except DaymarkError as failure:
             self._audit_failure(command, context, failure)
             raise
-        for tenant, body in self._entries(command, context, report.by_tenant, report.measures):
-            self._append(command, tenant, body)
-        return report
+        return replace(report, by_tenant=self._audit(command, context, report))
 
     def _context(self, command: TaskCommand) -> TaskContext:
         session_date = command.run.session_date
@@ -129,36 +97,63 @@ class TaskRegistry:
             as_of=phase_instant(self._calendar, session_date, command.run.phase),
         )
 
+    def _audit(self, command: TaskCommand, context: TaskContext, report: TaskReport) -> Mapping[str, Mapping[str, Any]]:
+        """Leave the entries of a success; every tenant's part of the report with its entry's hash.
+
+        Raises:
+            DaymarkError: an entry could not be left. It names no tenant's data: a store's own words do, and staff of all read it.
+            StaleFence: a later epoch owns the run.
+        """
+        work, parts, touched = TenantWork(), dict(report.by_tenant), list[str]()
+        with work.on(SHARED_TENANT):
+            touched.extend(self._touched(command.task))
+        for tenant in touched:
+            with work.on(tenant):
+                told = report.by_tenant.get(tenant, report.measures if tenant == SHARED_TENANT else None)
+                if (body := self._told(command, context, tenant, told)) is not None:
+                    entry = self._append(command, context, tenant, body)
+                    parts[tenant] = {**report.by_tenant.get(tenant, {}), AUDIT_PART: entry.hash}
+        work.refuse_any_failure()
+        return dict(sorted(parts.items()))
+
     def _audit_failure(self, command: TaskCommand, context: TaskContext, failure: DaymarkError) -> None:
-        """Leave an entry under a key of the try's own; whatever goes wrong here must not hide why the task failed."""
-        run, key = command.run, f"{command.run}/{command.task}/{command.try_number}/failed/{command.epoch}"
+        """Leave entries under a key of the try's own; whatever goes wrong here must not hide why the task failed."""
+        run, parts = command.run, dict(failure.by_tenant)
+        key = failure_key(run, command.task, command.try_number, command.epoch)
         try:
-            for tenant, body in self._entries(command, context, failure.by_tenant, None):
-                self._trail.append(tenant, run.session_date, run.phase.value, key, FAILED, {**body, "code": failure.code})
+            for tenant in self._touched(command.task):
+                body = self._told(command, context, tenant, failure.by_tenant.get(tenant))
+                if body is None:
+                    continue
+                told = {**body, "code": failure.code}
+                entry = self._trail.append(tenant, run.session_date, run.phase.value, key, FAILED, told, context.fence)
+                parts[tenant] = {**failure.by_tenant.get(tenant, {}), AUDIT_PART: entry.hash}
         except Exception:  # the task's own error is on its way
             _LOG.exception("the failure of %s, try %d of %s, could not be audited", command.task, command.try_number, run)
+        failure.by_tenant = dict(sorted(parts.items()))
 
-    def _entries(
-        self, command: TaskCommand, context: TaskContext, parts: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any] | None
-    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Each tenant the task touched and its entry's body; ``shared`` is told of the shared tenant if it has no part."""
-        leaves = _LEAVES[command.task]
+    def _touched(self, task: str) -> Sequence[str]:
+        """The tenants whose chains a task may leave entries in."""
+        leaves = LEAVES[task]
         owners: Sequence[str] = self._book.tenants() if leaves.tenants else ()
-        for tenant in (*owners, SHARED_TENANT) if leaves.shared else owners:
-            saved: list[list[Any]] = []
-            if leaves.kind is not None:
-                found = self._records.find(tenant, context.session_date, leaves.kind, phase=context.run.phase.value)
-                saved = [[record.subject, record.body] for record in found]
-            told = parts.get(tenant, shared if tenant == SHARED_TENANT else None)
-            if not saved and told is None:
-                continue
-            digest = hashlib.sha256(canonical_json([saved, told]).encode()).hexdigest()
-            yield tenant, {"task": command.task, "records": len(saved), "sha256": digest}
+        return (*owners, SHARED_TENANT) if leaves.shared else owners
 
-    def _append(self, command: TaskCommand, tenant: str, body: Mapping[str, Any]) -> None:
-        run, key = command.run, f"{command.run}/{command.task}"
+    def _told(self, command: TaskCommand, context: TaskContext, tenant: str, told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The body of a tenant's entry; ``None`` if the task left no record of this attempt and told nothing."""
+        kind, run, saved = LEAVES[command.task].kind, command.run, []
+        if kind is not None:
+            found = self._records.find(tenant, context.session_date, kind, phase=run.phase.value)
+            saved = [[record.subject, record.body] for record in found if record.attempt == run.attempt]
+        if not saved and told is None:
+            return None
+        digest = hashlib.sha256(canonical_json([saved, told]).encode()).hexdigest()
+        return {"task": command.task, "records": len(saved), "sha256": digest}
+
+    def _append(self, command: TaskCommand, context: TaskContext, tenant: str, body: Mapping[str, Any]) -> AuditEntry:
+        run = command.run
+        key, beside = success_keys(run, command.task, command.try_number)
         try:
-            self._trail.append(tenant, run.session_date, run.phase.value, key, SUCCEEDED, body)
+            return self._trail.append(tenant, run.session_date, run.phase.value, key, SUCCEEDED, body, context.fence)
         except Conflict:
             # An earlier try was audited, its outcome got lost, and this one left something else: both are history.
-            self._trail.append(tenant, run.session_date, run.phase.value, f"{key}/{command.try_number}", SUCCEEDED, body)
+            return self._trail.append(tenant, run.session_date, run.phase.value, beside, SUCCEEDED, body, context.fence)

@@ -75,6 +75,16 @@ class TenantWork:
         warnings += [f"{count} piece{'s' * (count > 1)} of work failed: {code}" for code, count in sorted(codes.items())]
         return TaskReport({"saved": saved, **measures}, self._parts(), tuple(warnings))
 
+    def refuse_any_failure(self) -> None:
+        """Fail if any piece of work failed, although others were done.
+
+        Raises:
+            DaymarkError: as :meth:`report` raises it.
+        """
+        if self._failures:
+            fatal = next((failure for failure in self._failures if failure.retryable), self._failures[0])
+            raise self._neutral(type(fatal)) from fatal
+
     def _neutral(self, kind: type[DaymarkError]) -> DaymarkError:
         count = len(self._failures)
         codes = Counter(failure.code for failure in self._failures)
