@@ -60,7 +60,7 @@ def test_outside_the_band_is_exactly_the_fractions_that_strayed(cash: int, value
 def test_order_and_size_change_nothing(cash: int, values: dict[str, int], random: object) -> None:
     book = mark(cash, values)
     positions = list(book.positions)
-    random.shuffle(positions)  # type: ignore[attr-defined]
+    random.shuffle(positions)
     shuffled = replace(book, positions=tuple(positions))
     assert measure_drift(PORTFOLIO, shuffled) == measure_drift(PORTFOLIO, book)
     assert check_limits(PORTFOLIO, shuffled, INSTRUMENTS) == check_limits(PORTFOLIO, book, INSTRUMENTS)

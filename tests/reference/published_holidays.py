@@ -1,9 +1,13 @@
 """The exchange's published holidays and early closings, 2007-2028, typed in; nothing here is computed or comes from the code under test.
 
 Sources: NYSE Group, "Holiday and Early Closings Calendar" announcements of 2019-12-09 (2020-2022), 2020-12-28 (2021-2023), 2021-12-27
-(2022-2024), 2024-11-08 (2025-2027) and 2025-12-23 (2026-2028); NYSE holiday pages as reprinted at the time for 2011-2019. For
-2007-2010 no published list was found: the dates follow the holiday rules then in force and agree with the days that traded in two
-price histories, but the early closings of those four years have no second source beside exchange_calendars.
+(2022-2024), 2024-11-08 (2025-2027) and 2025-12-23 (2026-2028); NYSE holiday pages as reprinted at the time for 2011-2019.
+
+For 2007-2010 no list of the exchange itself was found. The full closures are, date for date, those of QuantConnect Lean's
+Data/market-hours/holidays-usa.csv, and agree with the days that traded in two price histories. The early closings are those of the
+rules that pandas_market_calendars' holidays_nyse.py took from the exchange's "NYSE Closings" document, worked out here by hand:
+13:00 on July 3 if a Monday, Tuesday or Thursday (2007 Tuesday, 2008 Thursday), on the Friday after Thanksgiving, and on December 24
+from Monday to Thursday (2007 Monday, 2008 Wednesday, 2009 Thursday). That package and exchange_calendars have a common ancestor.
 """
 
 # Full closures by year, month/day, in the order New Year, King, Washington, Good Friday, Memorial, (Juneteenth from 2022),

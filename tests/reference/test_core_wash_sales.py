@@ -1,8 +1,13 @@
-"""Wash sales against the published examples; every expected figure stands in the source named beside it."""
+"""Wash sales against the published examples; every expected figure stands in the source named beside it.
+
+Of Reg. 1.1091-1(h) only what others tell of it could be read: of example 2 the amounts and the 75 of 100 shares, of example 3 that
+the first two of four equal purchases replace. Its other figures (example 1, the bases and dates) are the rule worked out by hand, and
+rest on the share-by-share simulator of tests/properties/test_core_wash_sales.py.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -23,7 +28,7 @@ def basis_of(result: WashSales, name: str) -> Decimal:
 
 
 def test_irs_training_case() -> None:
-    """IRS Link & Learn, capital gain workout, case study 1 (also Pub. 550): 250 not deductible, new basis 1,050."""
+    """IRS Link & Learn, capital gain workout, case study 1 (apps.irs.gov, 10_04_011; also Pub. 550): 250 lost, new basis 1,050."""
     result = wash_sales(
         [lot("old", date(2018, 1, 2), 100, "1000", (date(2018, 3, 1), 100, "750")), lot("new", date(2018, 3, 20), 100, "800")]
     )
@@ -34,7 +39,7 @@ def test_irs_training_case() -> None:
 
 @pytest.mark.parametrize(("price", "basis"), [("90", 110), ("70", 90)])
 def test_regulation_1_1091_2_examples_1_and_2(price: str, basis: int) -> None:
-    """Reg. 1.1091-2(a): a share bought for 100 in 1935, sold for 80 on 1955-01-15; the next, on 1955-02-01, costs 90 or 70."""
+    """Reg. 1.1091-2(a), 26 CFR as of 2004-04-01: a share bought for 100 in 1935, sold for 80 on 1955-01-15; the next costs 90 or 70."""
     result = wash_sales([lot("old", date(1935, 6, 1), 1, "100", (date(1955, 1, 15), 1, "80")), lot("new", date(1955, 2, 1), 1, price)])
     assert basis_of(result, "new") == basis
 
@@ -49,7 +54,11 @@ def test_regulation_1_1091_1_example_1_bought_before_the_sale() -> None:
 
 
 def test_regulation_1_1091_1_example_2_fewer_bought_than_sold() -> None:
-    """Reg. 1.1091-1(h) ex. 2 and Pub. 550, "More or less stock bought than sold": 750 of 1,000 disallowed; 3,250 and 1,375."""
+    """Reg. 1.1091-1(h) ex. 2; Pub. 550, "More or less stock bought than sold": 750 of 1,000 disallowed, 250 allowed.
+
+    Pub. 550's wording, with dates of 2009, stands at advisors4advisors.com/investing/strategies/article/13798. By hand: 50 x 10 and
+    25 x 10 go into the bases, 2,750 + 500 and 1,125 + 250.
+    """
     result = wash_sales(
         [
             lot("sold", date(1954, 9, 21), 100, "5000", (date(1955, 1, 3), 100, "4000")),
@@ -75,17 +84,17 @@ def test_regulation_1_1091_1_example_3_first_hundred_bought_are_matched() -> Non
 
 
 def test_publication_550_loss_and_gain_on_the_same_day() -> None:
-    """Pub. 550: three blocks at 158, 100, 95; 300 sold at 125 on 2018-12-22; 250 bought on 2019-01-07.
+    """Pub. 550: three blocks of 1997 at 158, 100, 95; 300 sold at 125 on 2002-12-23; 250 bought on 2003-01-06.
 
-    The 33 a share is not deductible and does not reduce the gains of 25 and 30 a share.
+    As quoted by Fairmark, "Same Day Rule for Wash Sales": the 33 a share is not deductible and does not reduce the gains of 25 and 30.
     """
-    sale = date(2018, 12, 22)
+    sale = date(2002, 12, 23)
     result = wash_sales(
         [
-            lot("first", date(2018, 2, 1), 100, "15800", (sale, 100, "12500")),
-            lot("second", date(2018, 4, 2), 100, "10000", (sale, 100, "12500")),
-            lot("third", date(2018, 6, 1), 100, "9500", (sale, 100, "12500")),
-            lot("new", date(2019, 1, 7), 250, "30000"),
+            lot("first", date(1997, 2, 3), 100, "15800", (sale, 100, "12500")),
+            lot("second", date(1997, 4, 1), 100, "10000", (sale, 100, "12500")),
+            lot("third", date(1997, 6, 2), 100, "9500", (sale, 100, "12500")),
+            lot("new", date(2003, 1, 6), 250, "30000"),
         ]
     )
     assert [(row.lot_id, row.recognised) for row in result.sales] == [("first", 0), ("second", 2500), ("third", 3000)]
@@ -123,6 +132,23 @@ def test_fairmark_leap_day() -> None:
     """Fairmark, "Don't Sell on Leap Day" (2016-02-27): bought 2015-02-28, long-term only from 2016-03-01."""
     assert holding_term(date(2015, 2, 28), date(2016, 2, 29)) is Term.SHORT
     assert holding_term(date(2015, 2, 28), date(2016, 3, 1)) is Term.LONG
+
+
+@pytest.mark.parametrize(
+    ("bought", "first_long_day"),
+    [
+        # J.K. Lasser's Your Income Tax 2013, 5.9: bought September 19, 2012, "a sale on or after September 20, 2013" is long-term.
+        (date(2012, 9, 19), date(2013, 9, 20)),
+        # Rev. Rul. 66-7, 1966-1 C.B. 188: counted from the day after; what is bought on the last day of a month is held over a number of
+        # months from the first of the month after them (then six: "April 30, 1963 ... not ... before November 1, 1963").
+        (date(1963, 4, 30), date(1964, 5, 1)),
+        (date(2015, 2, 28), date(2016, 3, 1)),
+        (date(2016, 2, 29), date(2017, 3, 1)),
+    ],
+)
+def test_first_long_term_day(bought: date, first_long_day: date) -> None:
+    assert holding_term(bought, first_long_day) is Term.LONG
+    assert holding_term(bought, first_long_day - timedelta(days=1)) is Term.SHORT
 
 
 def test_lots_sold_together_within_thirty_days_are_no_wash() -> None:

@@ -1,4 +1,4 @@
-"""Bond prices against QuantLib over a grid, and against prices printed in Fabozzi."""
+"""Bond prices against QuantLib over a grid, and against two prices printed in course material."""
 
 from datetime import date, timedelta
 from itertools import product
@@ -82,11 +82,19 @@ def test_days_are_quantlib_s_on_every_pair_of_days_around_two_februaries():
     assert ours.tolist() == [COUNT.dayCount(quantlib_date(start), quantlib_date(end)) for start, end in pairs]
 
 
-@pytest.mark.parametrize(("rate", "printed"), [(0.11, 919.77), (0.068, 1347.04)])
-def test_the_20_year_10_percent_bond_of_the_textbook(rate: float, printed: float):
-    # Fabozzi, Bond Markets, Analysis, and Strategies, chapter 2: 20 years, 10 % coupon, 1,000 par, required yield 11 % and 6.8 %.
-    price = bond_price(0.10, date(2038, 3, 15), np.array(["2018-03-15"], "datetime64[D]"), np.array([rate])).clean[0]
-    assert round(price * 10, 2) == printed
+@pytest.mark.parametrize(
+    ("coupon", "years", "rate", "par", "printed"),
+    [
+        # P. Viswanath, Pace University, "Bond Pricing", slide 16, webpage.pace.edu/pviswanath/notes/investments:
+        # "F = $100,000; T = 8 years; the coupon rate is 10%, and the bond's yield-to-maturity is 8.8% ... = $106,789.52".
+        (0.10, 8, 0.088, 100_000, 106_789.52),
+        # justaaa.com/finance/372771: 1,000 par, 6.8 % and 9.8 % compounded semi-annually, 12 years: "$790.99".
+        (0.068, 12, 0.098, 1_000, 790.99),
+    ],
+)
+def test_prices_printed_elsewhere(coupon: float, years: int, rate: float, par: int, printed: float):
+    price = bond_price(coupon, date(2018 + years, 3, 15), np.array(["2018-03-15"], "datetime64[D]"), np.array([rate])).clean[0]
+    assert round(price * par / 100, 2) == printed
 
 
 def test_price_falls_with_yield_and_is_convex():

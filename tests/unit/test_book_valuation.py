@@ -101,6 +101,8 @@ def test_cash_is_the_sum_of_entries_booked_by_then():
 def test_flows_cross_the_border_and_those_of_a_weekend_count_on_monday():
     assert external_flows(RECORD, MONDAY) == D("-20.00")
     assert external_flows(RECORD, MONDAY, after=FRIDAY) == D("30.00")
+    # The deposit of Saturday came before what is after Saturday.
+    assert external_flows(RECORD, MONDAY, after=SATURDAY) == D("-20.00")
     assert external_flows(RECORD, FRIDAY) == 0
 
 

@@ -49,6 +49,12 @@ def test_minimum_tax_prefers_a_short_loss_to_a_larger_long_one() -> None:
     assert order(LotMethod.MINIMUM_TAX, "46")[:2] == ["short-high", "long-high"]
 
 
+@pytest.mark.parametrize("price", ["0", "0.50"])
+def test_minimum_tax_of_units_worth_next_to_nothing(price: str) -> None:
+    """At 0: -55 x .408 = -22.44; -45 x .408 = -18.36; -60 x .238 = -14.28; -40 x .238 = -9.52. Half a dollar changes no place."""
+    assert order(LotMethod.MINIMUM_TAX, price) == ["short-high", "short-low", "long-high", "long-low"]
+
+
 def test_minimum_tax_under_the_clients_own_rates() -> None:
     """Equal rates of 20 %: at 46 the larger loss comes first."""
     rates = GainRates(date(2018, 1, 1), Decimal("0.2"), Decimal("0.2"))
@@ -59,6 +65,7 @@ def test_minimum_tax_under_the_clients_own_rates() -> None:
 @pytest.mark.parametrize(
     ("on", "short", "long"),
     [
+        (date(2011, 1, 1), "0.35", "0.15"),
         (date(2012, 12, 31), "0.35", "0.15"),
         (date(2013, 1, 1), "0.434", "0.238"),
         (date(2017, 12, 31), "0.434", "0.238"),
@@ -66,7 +73,12 @@ def test_minimum_tax_under_the_clients_own_rates() -> None:
     ],
 )
 def test_top_federal_rates_by_date(on: date, short: str, long: str) -> None:
-    """P.L. 111-312: 35/15 through 2012; P.L. 112-240: 39.6/20 plus 3.8 (IRC 1411) from 2013; IRC 1(j): 37/20 plus 3.8 from 2018."""
+    """35/15 through 2012, 39.6/20 plus 3.8 (IRC 1411) from 2013, 37/20 plus 3.8 from 2018.
+
+    Read at: lexology.com (acf62312, P.L. 111-312: "35 percent ... 15 percent through December 31, 2012"); self-law.org, P.L. 112-240
+    sec. 102 ("20 percent of the adjusted net capital gain", below it what is taxed under 39.6 percent); 131 Stat. 2055, P.L. 115-97
+    ("37% of the excess over $600,000").
+    """
     rates = top_federal_rates(on)
     assert (rates.of(Term.SHORT), rates.of(Term.LONG)) == (Decimal(short), Decimal(long))
 
@@ -99,6 +111,8 @@ def test_holding_period_that_was_carried_in_decides_the_term() -> None:
 def test_specific_takes_what_was_chosen_in_order_of_acquisition() -> None:
     sale = select_lots(LOTS, Decimal(7), LotMethod.SPECIFIC, ON, chosen={"short-high": Decimal(4), "long-low": Decimal(3)})
     assert [(part.lot_id, part.quantity, part.basis) for part in sale.parts] == [("long-low", 3, 120), ("short-high", 4, 220)]
+    half = select_lots(LOTS, Decimal("0.5"), LotMethod.SPECIFIC, ON, chosen={"long-low": Decimal("0.5")})
+    assert [(part.quantity, part.basis) for part in half.parts] == [(Decimal("0.5"), 20)]
 
 
 @pytest.mark.parametrize(

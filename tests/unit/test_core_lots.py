@@ -65,6 +65,19 @@ def test_as_of_forgets_what_came_later() -> None:
     assert held.as_of(date(2017, 5, 1)) == held
 
 
+def test_a_lot_is_known_and_may_be_sold_from_the_day_of_its_purchase() -> None:
+    same_day = lot(sale(BOUGHT, "1"))
+    assert same_day.as_of(BOUGHT) == same_day
+    assert same_day.open_quantity(BOUGHT) == 2
+
+
+def test_parts_of_a_unit_and_of_a_dollar_are_held() -> None:
+    held = lot(sale(BOUGHT, "0.25", "0.00"), sale(BOUGHT, "0.25", "0.99"), units="0.5", cost="0.50")
+    assert held.unit_cost() == 1  # 0.50 for half a unit
+    assert held.open_quantity(BOUGHT) == 0
+    assert lot(cost="0.00").unit_cost() == 0
+
+
 def test_holding_period_counts_from_purchase_unless_said_otherwise() -> None:
     assert lot().held_since == BOUGHT
     assert lot(holding_start=date(2015, 1, 2)).held_since == date(2015, 1, 2)

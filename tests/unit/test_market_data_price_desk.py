@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
+from daymark.book.models import AccountKind, CashEntry, CashKind, Portfolio, PortfolioRecord
+from daymark.book.performance import performance_history
+from daymark.book.valuation import mark
 from daymark.contracts.price_files import CloseBlock, DailySeries, encode_vendor_file
 from daymark.core.errors import InvalidInput, NotASession, NotFound, NotPublished, QualityBlocked
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
+from daymark.core.lots import Lot
 from daymark.core.sessions import Calendar
 from daymark.market_data.labels import PriceLabel
 from daymark.market_data.models import Defect
+from daymark.market_data.official_closes import official_document
 from daymark.market_data.price_desk import PriceDesk
 from tests.market_data_world import BEFORE_CRASH, CRASH, desk, history, published, sessions, universe, vendor_file
 
@@ -169,3 +174,86 @@ def test_benchmark_returns_are_price_changes_plus_coupons():
     price_desk = desk(history().archive())
     before, after = (price_desk.closing_prices(day).closes["BOND-AAA"].price for day in (returns.previous, date(2018, 3, 15)))
     assert returns.bond == pytest.approx(float((after + 2) / before - 1), abs=1e-12)
+
+
+class Published:
+    """An archive with one session's official closes, as they were gated before anything was sent again; tells what was looked up."""
+
+    def __init__(self, archive: MemoryPriceArchive, before: MemoryPriceArchive, leave_out: str | None = None):
+        closes = desk(before).closing_prices(CRASH).closes.values()
+        self._archive = archive
+        self._document = official_document(CRASH, [close for close in closes if close.instrument_id != leave_out])
+        self.looked_up: list[tuple[str, date]] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._archive, name)
+
+    def official_closes(self, session_date: date):
+        self.looked_up.append(("official", session_date))
+        return self._document if session_date == CRASH else None
+
+    def vendor_file(self, session_date: date):
+        self.looked_up.append(("vendor", session_date))
+        return self._archive.vendor_file(session_date)
+
+
+NAMES = ["XOM", "KO", "BOND-AAA"]
+
+
+def test_scenarios_and_history_end_on_the_official_closes_whatever_the_vendor_sends_later():
+    resent = Published(archive_with(KO="44.1", XOM="NaN"), before=history().archive())
+    panel, returns = desk(resent).panel(NAMES, CRASH, 3), desk(resent).returns(NAMES, CRASH, 2)
+    for column, name in enumerate(("XOM", "KO")):
+        last, before = (float(published(day)[name]) for day in (CRASH, BEFORE_CRASH))
+        assert panel.column(name)[-1] == last
+        assert returns[-1, column] == pytest.approx(last / before - 1, abs=1e-15)
+    assert panel.labels == {"XOM": PriceLabel.ADJUSTED_CLOSE, "KO": PriceLabel.ADJUSTED_CLOSE, "BOND-AAA": PriceLabel.FROM_YIELD_SERIES}
+
+
+def test_a_price_that_was_quarantined_when_published_stays_so_after_a_good_one_came():
+    corrected = Published(history().archive(), before=archive_with(KO="NaN"))
+    panel = desk(corrected).panel(["KO"], CRASH, 3)
+    assert panel.closes[-2:, 0].tolist() == [float(published(BEFORE_CRASH)["KO"])] * 2
+    assert panel.labels == {"KO": PriceLabel.LAST_GOOD}
+
+
+def test_a_bond_too_ends_on_its_official_close_after_its_yields_were_revised():
+    revised = Published(moved("AAA", "2018-01-01", 0.1), before=history().archive())
+    official = desk(history().archive()).closing_prices(CRASH).closes["BOND-AAA"].price
+    panel, returns = desk(revised).panel(["BOND-AAA"], CRASH, 2).closes[:, 0], desk(revised).returns(["BOND-AAA"], CRASH, 1)
+    assert panel[-1] == float(official)
+    # No coupon falls between the two days: 15 March and 15 September.
+    assert returns[-1, 0] == pytest.approx(float(official) / panel[0] - 1, abs=1e-15)
+
+
+def test_an_instrument_without_an_official_close_is_refused_by_name():
+    with pytest.raises(QualityBlocked) as refusal:
+        desk(Published(history().archive(), history().archive(), leave_out="KO")).panel(NAMES, CRASH, 3)
+    assert refusal.value.field == "KO"
+    assert desk(Published(history().archive(), history().archive(), leave_out="GE")).panel(NAMES, CRASH, 3).sessions[-1] == CRASH
+
+
+def test_however_long_the_panel_only_its_last_session_is_looked_up_once():
+    archive = Published(history().archive(), before=history().archive())
+    desk(archive).panel(NAMES, CRASH, 505)
+    assert archive.looked_up == [("official", CRASH)]
+    archive.looked_up.clear()
+    # Nothing is published of the session before: its file is gated.
+    desk(archive).panel(NAMES, BEFORE_CRASH, 505)
+    assert archive.looked_up == [("official", BEFORE_CRASH), ("vendor", BEFORE_CRASH)]
+
+
+def test_a_portfolio_is_worth_the_same_in_its_mark_its_scenarios_and_its_history():
+    """The file is sent again after publication: 100 KO, 10 bonds and 50.00 of cash keep the value they were marked at."""
+    price_desk = desk(Published(archive_with(KO="44.1"), before=history().archive()))
+    owner = Portfolio("t", "p", "h", "a", "P", AccountKind.TAXABLE, date(2017, 1, 3), "us-east-1", ())
+    bought = date(2017, 1, 3)
+    lots = tuple(Lot(name, "p", name, bought, Decimal(units), Decimal(0)) for name, units in (("KO", 100), ("BOND-AAA", 10)))
+    record = PortfolioRecord(owner, lots, (CashEntry("c", "p", bought, CashKind.DEPOSIT, Decimal("50.00")),))
+    value = mark(record, price_desk.marking_closes(CRASH), universe(), CRASH).value
+    panel = price_desk.panel(["KO", "BOND-AAA"], CRASH, 505)
+    # 100 x the published close; the bond's four decimals times ten are rounded to the cent.
+    assert abs(value - Decimal(published(CRASH)["KO"]) * 100 - Decimal(str(panel.closes[-1, 1])) * 10 - 50) <= Decimal("0.005")
+    base = panel.closes[-1] @ [100.0, 10.0] + 50.0
+    assert base == pytest.approx(float(value), abs=0.0051)
+    assert performance_history(record, panel).values[-1] == pytest.approx(float(value), abs=0.0051)

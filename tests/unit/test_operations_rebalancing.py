@@ -51,6 +51,10 @@ def propose(owner: Portfolio, cash: str, lots: list[Lot], *prices: ClosingPrice)
     return propose_rebalancing(owner, marked(cash, lots, closes), lots, closes, NEXT)
 
 
+def traded(proposal: RebalancingProposal) -> list[tuple[str, str, Decimal]]:
+    return [(trade.side.value, trade.instrument_id, trade.quantity) for trade in proposal.trades]
+
+
 def test_a_rebalancing_by_hand() -> None:
     """Of 10,000: KO 60 x 100 = 6,000 against 50 %: sell 10. PG 2,900 against 30 %: inside. GE 0 against 15 %: 1,500 / 20 = buy 75.
 
@@ -71,6 +75,7 @@ def test_a_rebalancing_by_hand() -> None:
                 "amount": "1000.00",
                 "lots": [{"lot_id": "dear", "quantity": "10"}],
                 "realised_gain": "-100.00",
+                "wash_sales": [],
             },
             {
                 "side": "BUY",
@@ -80,6 +85,7 @@ def test_a_rebalancing_by_hand() -> None:
                 "amount": "1500.00",
                 "lots": [],
                 "realised_gain": "0.00",
+                "wash_sales": [],
             },
         ],
         "cash_after": "600.00",
@@ -159,11 +165,79 @@ def test_a_fraction_of_a_unit_stays_when_the_rest_is_sold() -> None:
 
 
 def test_overdrawn_cash_buys_nothing() -> None:
-    """Of 1,000: three positions 3 % too heavy, on the edge of their bands, cash is -20, and GE is 7 % short."""
+    """Of 1,000: three positions 3 % too heavy, on the edge of their bands, cash is -20, and GE is 7 % short.
+
+    What would raise cash are sales of 30, below the minimum of 50; for a minimum of 1 they cover the 20 and the 70 exactly.
+    """
     lots = [lot("a", "KO", "33", "1"), lot("b", "PG", "33", "1"), lot("c", "XOM", "36", "1")]
-    owner = portfolio({"KO": "0.30", "PG": "0.30", "XOM": "0.33", "GE": "0.07"}, minimum="1")
-    proposal = propose(owner, "-20", lots, *(close(name, "10") for name in ("KO", "PG", "XOM", "GE")))
+    owner = portfolio({"KO": "0.30", "PG": "0.30", "XOM": "0.33", "GE": "0.07"}, minimum="50")
+    closes = [close(name, "10") for name in ("KO", "PG", "XOM", "GE")]
+    proposal = propose(owner, "-20", lots, *closes)
     assert (proposal.trades, proposal.left_outside) == ((), (("GE", LeftOutside.CASH),))
+    proposal = propose(replace(owner, minimum_trade=Decimal(1)), "-20", lots, *closes)
+    assert traded(proposal) == [("SELL", "KO", 3), ("SELL", "PG", 3), ("SELL", "XOM", 3), ("BUY", "GE", 7)]
+    assert (proposal.cash_after, proposal.left_outside) == (0, ())
+
+
+def test_idle_cash_goes_to_what_is_furthest_below_target_and_no_further() -> None:
+    """Of 10,000: targets 50, 25 and 20 %, so 5 % cash. Held 48 %, 22.5 % and 20.5 %: all inside; cash is 9 %: 400 above its target.
+
+    PG is short by 250, KO by 200: PG takes its 250 in 12 units of 20 (the half down), KO 160 of the rest in one unit of 100.
+    """
+    lots = [lot("k", "KO", "48", "1"), lot("p", "PG", "112.5", "1"), lot("g", "GE", "205", "1")]
+    owner = portfolio({"KO": "0.5", "PG": "0.25", "GE": "0.2"})
+    closes = [close("KO", "100"), close("PG", "20"), close("GE", "10")]
+    proposal = propose(owner, "900", lots, *closes)
+    assert traded(proposal) == [("BUY", "PG", 12), ("BUY", "KO", 1)]
+    assert (proposal.cash_after, proposal.left_outside) == (560, ())
+    # On the edge of its band, at 8 %, cash stays as it is.
+    assert propose(owner, "800", [*lots[:2], lot("g", "GE", "215", "1")], *closes).trades == ()
+
+
+def test_cash_below_its_band_is_raised_from_what_is_furthest_above_target() -> None:
+    """Of 10,000: KO 52 % and PG 43.5 % against 50 and 41 %, so 9 % cash, of which 4.5 % is there: 450 short.
+
+    PG is 250 above: 2 units of 100 (the half down); KO is 200 above: 2 units, 200 of the 250 still short.
+    """
+    lots = [lot("k", "KO", "52", "1"), lot("p", "PG", "43.5", "1")]
+    proposal = propose(portfolio({"KO": "0.5", "PG": "0.41"}), "450", lots, close("KO", "100"), close("PG", "100"))
+    assert traded(proposal) == [("SELL", "PG", 2), ("SELL", "KO", 2)]
+    assert proposal.cash_after == 850
+
+
+def test_raising_cash_stops_at_its_target() -> None:
+    """Of 10,000: KO, PG and GE are 2.9, 2 and 1 % above target, cash is 590 below its 10 %: 300, 200, and 90 of GE's 100."""
+    lots = [lot("k", "KO", "32.9", "1"), lot("p", "PG", "32", "1"), lot("g", "GE", "310", "1")]
+    owner = portfolio({"KO": "0.3", "PG": "0.3", "GE": "0.3"}, minimum="1")
+    closes = [close("KO", "100"), close("PG", "100"), close("GE", "10")]
+    proposal = propose(owner, "410", lots, *closes)
+    assert traded(proposal) == [("SELL", "KO", 3), ("SELL", "PG", 2), ("SELL", "GE", 9)]
+    assert proposal.cash_after == 1000
+    # 590 is 410 short of 1,000, but XOM, 5 % without a target, is sold anyway: nothing else need be.
+    other = [lot("k", "KO", "32", "1"), lot("p", "PG", "30", "1"), lot("g", "GE", "271", "1"), lot("x", "XOM", "5", "1")]
+    assert traded(propose(owner, "590", other, *closes, close("XOM", "100"))) == [("SELL", "XOM", 5)]
+
+
+def test_a_loss_that_a_recent_purchase_washes_is_not_sold_for_its_tax() -> None:
+    """Three lots of KO at 100: a loss of 30 a share, one of 10, a gain of 20. Without the wash the large loss goes first."""
+    lots = [lot("deep", "KO", "10", "1300"), lot("small", "KO", "10", "1100"), lot("gain", "KO", "40", "3200")]
+    owner = portfolio({"KO": "0.5"})
+
+    def sold(units: int, *washed: str) -> list[tuple[str, Decimal]]:
+        book = marked(str(12000 - 200 * units - 6000), lots, {"KO": close("KO", "100")})
+        keys = {("p", name) for name in washed} | {("q", "small")}
+        proposal = propose_rebalancing(owner, book, lots, {"KO": close("KO", "100")}, NEXT, washed=keys)
+        return [(part.lot_id, part.quantity) for part in proposal.trades[0].lots]
+
+    # Of 60 x 100 + cash half is kept, so 6,000 - 200 n of cash sells n units.
+    assert sold(15) == [("deep", 10), ("small", 5)]
+    assert sold(15, "deep") == [("small", 10), ("deep", 5)]
+    # A washed loss costs no tax, a gain does.
+    assert sold(25, "deep", "small") == [("deep", 10), ("small", 10), ("gain", 5)]
+    exempt = replace(owner, account=AccountKind.ROTH_IRA)
+    book = marked("3000", lots, {"KO": close("KO", "100")})
+    proposal = propose_rebalancing(exempt, book, lots, {"KO": close("KO", "100")}, NEXT, washed={("p", "deep")})
+    assert proposal.trades[0].lots[0].lot_id == "deep"
 
 
 def test_a_quarantined_price_is_not_traded_on() -> None:

@@ -100,13 +100,12 @@ def link_returns(values: FloatArray, flows: FloatArray, inflows: FloatArray) -> 
     if not (np.isfinite(values).all() and np.isfinite(flows).all() and np.isfinite(inflows).all()):
         raise InvalidInput("values and flows must be finite", field="values")
     returns: FloatArray = np.zeros(values.shape)
-    if values.size > 1:
-        pnl = np.diff(values) - flows[1:]
-        capital = values[:-1] + inflows[1:]
-        undefined = (capital <= 0) & (pnl != 0)
-        if undefined.any():
-            raise InvalidInput("no return exists on a capital of zero or less", field=f"values[{int(undefined.argmax()) + 1}]")
-        np.divide(pnl, capital, out=returns[1:], where=capital > 0)
+    pnl = np.diff(values) - flows[1:]
+    capital = values[:-1] + inflows[1:]
+    undefined = (capital <= 0) & (pnl != 0)
+    if undefined.any():
+        raise InvalidInput("no return exists on a capital of zero or less", field=f"values[{int(undefined.argmax()) + 1}]")
+    np.divide(pnl, capital, out=returns[1:], where=capital > 0)
     return returns, np.cumprod(1.0 + returns, dtype=np.float64)
 
 

@@ -6,7 +6,7 @@ FIFO is the rule where the seller identifies nothing (Reg. 1.1012-1(c)(1)); ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -99,6 +99,7 @@ def select_lots(
     price: Decimal | None = None,
     chosen: Mapping[str, Decimal] | None = None,
     rates: GainRates | None = None,
+    washed: Collection[str] = (),
 ) -> LotSelection:
     """Choose the lots that a sale of ``quantity`` units on ``on`` is taken from.
 
@@ -111,6 +112,8 @@ def select_lots(
         price: Price per unit; MINIMUM_TAX needs it.
         chosen: Units by lot id; SPECIFIC needs it, no other method takes it.
         rates: Tax rates for MINIMUM_TAX; by default the top federal rates on ``on``.
+        washed: Ids of lots whose loss, if any, would be disallowed (IRC 1091): it saves nothing, so MINIMUM_TAX counts their tax as
+            zero, behind the losses that count and before every gain.
 
     Raises:
         InvalidInput: more than is held (context: ``held``), nothing to sell, mixed or repeated lots, a choice that does not fit.
@@ -136,7 +139,7 @@ def select_lots(
     if chosen is not None:
         return LotSelection(_specific(held, quantity, chosen, on))
     parts: list[LotPart] = []
-    for lot in _ranked(list(held.values()), method, on, price, rates):
+    for lot in _ranked(list(held.values()), method, on, price, rates, washed):
         if quantity <= 0:
             break
         taken = min(quantity, lot.open_quantity(on))
@@ -152,7 +155,9 @@ def _refuse_mixed(lots: Sequence[Lot]) -> None:
         raise InvalidInput("the same lot is given twice", field="lots")
 
 
-def _ranked(lots: list[Lot], method: LotMethod, on: date, price: Decimal | None, rates: GainRates | None) -> list[Lot]:
+def _ranked(
+    lots: list[Lot], method: LotMethod, on: date, price: Decimal | None, rates: GainRates | None, washed: Collection[str]
+) -> list[Lot]:
     lots.sort(key=lambda lot: (lot.acquired, lot.lot_id))
     if method is LotMethod.LIFO:
         lots.sort(key=lambda lot: lot.acquired, reverse=True)
@@ -164,7 +169,12 @@ def _ranked(lots: list[Lot], method: LotMethod, on: date, price: Decimal | None,
         if decimal_of(price, "price") < 0:
             raise InvalidInput(f"price must not be negative, got {price}", field="price")
         at, rate = price, rates or top_federal_rates(on)
-        lots.sort(key=lambda lot: (at - lot.unit_cost()) * rate.of(holding_term(lot.held_since, on)))
+
+        def tax(lot: Lot) -> Decimal:
+            gain = at - lot.unit_cost()
+            return Decimal(0) if gain < 0 and lot.lot_id in washed else gain * rate.of(holding_term(lot.held_since, on))
+
+        lots.sort(key=tax)
     return lots
 
 

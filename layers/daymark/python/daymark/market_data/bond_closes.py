@@ -56,16 +56,16 @@ def bond_closes(terms: BondTerms, series: DailySeries, sessions: Sequence[date])
     return np.asarray(np.round(prices.dirty, PRICE_DECIMALS), dtype=np.float64)
 
 
-def bond_returns(terms: BondTerms, series: DailySeries, sessions: Sequence[date]) -> FloatArray:
+def bond_returns(terms: BondTerms, closes: FloatArray, sessions: Sequence[date]) -> FloatArray:
     """Total returns from each session to the next, as fractions: ``(n - 1,)``.
 
     Price change plus any coupon due after the earlier session and up to the later one, so that a coupon date is no loss.
-    The sessions rise; there is at least one.
 
-    Raises:
-        NotPublished, InvalidInput: see :func:`bond_closes`.
+    Args:
+        terms: The bond.
+        closes: ``(n,)`` dirty prices per 100 face, above zero.
+        sessions: The ``n`` dates they belong to, rising; at least one.
     """
-    closes = bond_closes(terms, series, sessions)
     schedule = coupon_dates(terms.maturity, sessions[0], terms.payments_per_year)
     coupons = np.diff(np.searchsorted(schedule, np.array(sessions, dtype="datetime64[D]"), side="right"))
     payment = FACE * float(terms.coupon) / terms.payments_per_year
@@ -73,5 +73,10 @@ def bond_returns(terms: BondTerms, series: DailySeries, sessions: Sequence[date]
 
 
 def bond_return(terms: BondTerms, series: DailySeries, previous: date, session: date) -> float:
-    """Total return from one session to the next as a fraction; see :func:`bond_returns`."""
-    return float(bond_returns(terms, series, [previous, session])[0])
+    """Total return from one session to the next as a fraction, at the yields of the series; see :func:`bond_returns`.
+
+    Raises:
+        NotPublished, InvalidInput: see :func:`bond_closes`.
+    """
+    days = [previous, session]
+    return float(bond_returns(terms, bond_closes(terms, series, days), days)[0])

@@ -1,4 +1,9 @@
-"""The price desk: the one place that turns the vendor's archive into prices a book may be marked with.
+"""The price desk: a session is priced at its official closes once they are published, until then at the vendor's file after the gate.
+
+Whoever prices a session asks here, so marks, risk scenarios and histories end on the same closes, whatever the vendor sends later.
+Only the session asked about is looked up among the official closes. The sessions before it, which only returns are drawn from, are
+the vendor's archive as it stands: it is adjusted as one series, and an official close of years ago would break it at every later
+split or dividend.
 
 A price that fails the gate is quarantined and the last good close stands in, no older than five sessions and labelled so. The desk
 refuses the whole session instead when a held instrument has no such close, or when more than a quarter of the universe is quarantined:
@@ -103,33 +108,36 @@ class PriceDesk:
         return self.closing_prices(session_date, held).closes if document is None else closes_of(document, session_date)
 
     def panel(self, instrument_ids: Sequence[str], through: date, sessions: int) -> PricePanel:
-        """Closes of the last ``sessions`` sessions up to ``through``, without holes.
+        """Closes of the last ``sessions`` sessions up to ``through``, without holes, ending on what books are marked with.
 
-        The last row is :meth:`closing_prices` of ``through``; a hole earlier on takes the close before it. An instrument whose last
-        cell is such a stand-in is labelled so.
+        The last row is :meth:`marking_closes` of ``through``, bonds and all, in one look-up; the rows before it are the vendor's
+        archive, in which a hole takes the close before it. The labels are those of the last row: a stand-in is labelled so.
 
         Raises:
-            NotASession, NotPublished: see :meth:`closing_prices`.
-            QualityBlocked: the last session is blocked, or an instrument has no close to begin with.
-            InvalidInput: an id is unknown or given twice.
+            NotASession, NotPublished: see :meth:`marking_closes`.
+            QualityBlocked: the last session is blocked, an instrument has no official close on it, or none to begin with.
+            InvalidInput: an id is unknown or given twice, or the published document cannot be read.
         """
         for name in instrument_ids:
             self._require_known(name)
         listed = [name for name in instrument_ids if name in self._currencies]
-        gated = self.closing_prices(through, held=instrument_ids)
+        last = self.marking_closes(through, held=instrument_ids)
+        for name in instrument_ids:
+            if name not in last:
+                raise QualityBlocked(f"the official closes of {through} have none of {name}", field=name)
         dates, listed_closes = self._archive.closes(listed, through, sessions)
         closes = np.empty((sessions, len(instrument_ids)))
         for column, name in enumerate(instrument_ids):
             instrument = self._instruments[name]
             if instrument.bond is not None:
-                closes[:, column] = self._bond_closes(instrument.bond, dates)
+                own = self._bond_closes(instrument.bond, dates)
             elif name in self._currencies:
                 own = listed_closes[:, listed.index(name)].copy()
-                own[-1] = float(gated.closes[name].price)
-                closes[:, column] = _filled(own, name, dates[0])
             else:
-                closes[:, column] = 1.0
-        return PricePanel(dates, tuple(instrument_ids), closes, {name: gated.closes[name].label for name in instrument_ids})
+                own = np.ones(sessions)
+            own[-1] = float(last[name].price)
+            closes[:, column] = _filled(own, name, dates[0])
+        return PricePanel(dates, tuple(instrument_ids), closes, {name: last[name].label for name in instrument_ids})
 
     def returns(self, instrument_ids: Sequence[str], through: date, sessions: int) -> FloatArray:
         """Total returns of the last ``sessions`` sessions up to ``through``, as fractions: ``(sessions, n)``.
@@ -144,7 +152,7 @@ class PriceDesk:
         for column, name in enumerate(instrument_ids):
             terms = self._instruments[name].bond
             if terms is not None:
-                returns[:, column] = bond_returns(terms, self._archive.series(terms.yield_series), panel.sessions)
+                returns[:, column] = bond_returns(terms, panel.closes[:, column], panel.sessions)
         return returns
 
     def regime(self, session_date: date) -> RegimeReading:

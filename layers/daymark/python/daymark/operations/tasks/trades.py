@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from daymark.book.models import PortfolioMark, PortfolioRecord
+from daymark.book.models import PortfolioRecord
 from daymark.book.ports import BookStore, DayRecords, RecordKind
-from daymark.book.valuation import mark
 from daymark.core.errors import NotFound
-from daymark.market_data.models import ClosingPrice
 from daymark.market_data.price_desk import PriceDesk
 from daymark.operations import drift, rebalancing, tax_losses
 from daymark.operations.models import TaskReport
+from daymark.operations.proposed_wash_sales import proposed_wash_sales, washed_lots
 from daymark.operations.tasks.context import TaskContext
 from daymark.operations.tasks.tenant_work import TenantWork
-from daymark.operations.tasks.universe import Universe
-
-_Closes = Mapping[str, ClosingPrice]
+from daymark.operations.tasks.universe import PricedUniverse
 
 
 class TradeTasks:
@@ -30,19 +27,42 @@ class TradeTasks:
 
     def measure_drift(self, context: TaskContext) -> TaskReport:
         """Every portfolio's distance from target at the latest closes."""
-
-        def body(record: PortfolioRecord, marked: PortfolioMark, _: _Closes) -> Mapping[str, Any]:
-            return drift.as_body(drift.measure_drift(record.portfolio, marked))
-
-        return self._per_portfolio(context, RecordKind.DRIFT, body)
+        universe = PricedUniverse(self._book, self._desk, context.price_session)
+        work, saved = TenantWork(), 0
+        for tenant in universe.tenants:
+            with work.on(tenant):
+                rows = []
+                for record in universe.records(tenant):
+                    with work.on(tenant, record.portfolio.portfolio_id):
+                        marked = universe.mark(record)
+                        body = drift.as_body(drift.measure_drift(record.portfolio, marked))
+                        rows.append(context.record(tenant, RecordKind.DRIFT, marked.portfolio_id, body))
+                self._records.save(rows, context.fence)
+                saved += len(rows)
+                work.tell(tenant, portfolios=len(rows))
+        return work.report(saved, as_of=context.price_session.isoformat())
 
     def propose_rebalancing(self, context: TaskContext) -> TaskReport:
-        """Trades that bring every portfolio back to target, priced at the latest closes, dated today."""
+        """Trades that bring every portfolio back to target, priced at the latest closes, dated today, household by household.
 
-        def body(record: PortfolioRecord, marked: PortfolioMark, closes: _Closes) -> Mapping[str, Any]:
-            return rebalancing.as_body(rebalancing.propose_rebalancing(record.portfolio, marked, record.lots, closes, context.session_date))
-
-        return self._per_portfolio(context, RecordKind.REBALANCING, body)
+        A sale at a loss that a recent purchase of the household would wash, or one proposed today, says so.
+        """
+        universe = PricedUniverse(self._book, self._desk, context.price_session)
+        work, saved = TenantWork(), 0
+        for tenant in universe.tenants:
+            with work.on(tenant):
+                rows = []
+                for household_id, household in _households(universe.records(tenant)):
+                    with work.on(tenant, household_id):
+                        proposals = self._proposals(context, work, universe, household)
+                        washes = proposed_wash_sales(proposals, household, context.price_session, context.session_date)
+                        for proposal in proposals:
+                            body = rebalancing.as_body(proposal, washes.get(proposal.portfolio_id, ()))
+                            rows.append(context.record(tenant, RecordKind.REBALANCING, proposal.portfolio_id, body))
+                self._records.save(rows, context.fence)
+                saved += len(rows)
+                work.tell(tenant, portfolios=len(rows))
+        return work.report(saved, as_of=context.price_session.isoformat())
 
     def find_tax_losses(self, context: TaskContext) -> TaskReport:
         """Losses that every taxable portfolio could take today, next to today's proposals of its whole household.
@@ -50,8 +70,7 @@ class TradeTasks:
         Raises:
             DaymarkError: no household could be looked at, the first reason why.
         """
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
+        universe = PricedUniverse(self._book, self._desk, context.price_session)
         work, saved = TenantWork(), 0
         for tenant in universe.tenants:
             with work.on(tenant):
@@ -59,15 +78,12 @@ class TradeTasks:
                     proposal.subject: proposal.body
                     for proposal in self._records.find(tenant, context.session_date, RecordKind.REBALANCING, phase=context.run.phase.value)
                 }
-                households: dict[str, list[PortfolioRecord]] = defaultdict(list)
-                for record in universe.records(tenant):
-                    households[record.portfolio.household_id].append(record)
                 rows, candidates = [], 0
-                for household_id, household in sorted(households.items()):
+                for household_id, household in _households(universe.records(tenant)):
                     with work.on(tenant, household_id):
                         found = tax_losses.find_tax_losses(
                             household,
-                            closes,
+                            universe.closes,
                             context.session_date,
                             context.price_session,
                             planned=_planned_purchases(household, proposals, context.session_date),
@@ -83,27 +99,29 @@ class TradeTasks:
                 work.tell(tenant, portfolios=len(rows), candidates=candidates)
         return work.report(saved, as_of=context.price_session.isoformat())
 
-    def _per_portfolio(
-        self,
-        context: TaskContext,
-        kind: RecordKind,
-        body: Callable[[PortfolioRecord, PortfolioMark, _Closes], Mapping[str, Any]],
-    ) -> TaskReport:
-        instruments = self._book.instruments()
-        universe = Universe(self._book)
-        closes = self._desk.marking_closes(context.price_session, universe.priced(context.price_session))
-        work, saved = TenantWork(), 0
-        for tenant in universe.tenants:
-            with work.on(tenant):
-                rows = []
-                for record in universe.records(tenant):
-                    with work.on(tenant, record.portfolio.portfolio_id):
-                        marked = mark(record, closes, instruments, context.price_session)
-                        rows.append(context.record(tenant, kind, marked.portfolio_id, body(record, marked, closes)))
-                self._records.save(rows, context.fence)
-                saved += len(rows)
-                work.tell(tenant, portfolios=len(rows))
-        return work.report(saved, as_of=context.price_session.isoformat())
+    @staticmethod
+    def _proposals(
+        context: TaskContext, work: TenantWork, universe: PricedUniverse, household: Sequence[PortfolioRecord]
+    ) -> list[rebalancing.RebalancingProposal]:
+        washed = washed_lots(household, context.price_session, context.session_date)
+        proposals = []
+        for record in household:
+            with work.on(record.portfolio.tenant, record.portfolio.portfolio_id):
+                marked = universe.mark(record)
+                proposals.append(
+                    rebalancing.propose_rebalancing(
+                        record.portfolio, marked, record.lots, universe.closes, context.session_date, washed=washed
+                    )
+                )
+        return proposals
+
+
+def _households(records: Sequence[PortfolioRecord]) -> list[tuple[str, list[PortfolioRecord]]]:
+    """Records by household, sorted by its id."""
+    households: dict[str, list[PortfolioRecord]] = defaultdict(list)
+    for record in records:
+        households[record.portfolio.household_id].append(record)
+    return sorted(households.items())
 
 
 def _proposal(record: PortfolioRecord, proposals: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
