@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.recording import BenchmarkRow, record
-from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from cdk.functions import EVERY_FUNCTION
 
 PROJECT = Path(__file__).resolve().parents[1]
 GOAL_SECONDS = 1.2
@@ -42,7 +42,7 @@ def cold_import(module: str) -> tuple[float, int]:
 def main() -> None:
     """Measure every function and record."""
     rows = []
-    for definition in (*STEPS, *TASKS, BOOK_API, OPERATIONS_API):
+    for definition in EVERY_FUNCTION:
         module = definition.handler.rpartition(".")[0]
         seconds, modules = cold_import(module)
         rows.append(

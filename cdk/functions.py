@@ -12,6 +12,7 @@ from daymark.adapters.environment import Settings
 from daymark.operations import catalogue
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase
+from monitoring import settings as monitoring
 from operations import settings as operations
 
 # Beyond a task's own limit, so that the function still answers with a typed outcome before it is stopped.
@@ -20,17 +21,25 @@ API_SECONDS = 29
 
 
 class Permission(StrEnum):
-    """What a function may do with the rows of a table. Nothing may delete a row, change a table or scan one."""
+    """What a function may do with the rows of a table. Nothing may change a table or scan one.
+
+    ISSUE and HOLD are for rows that live for seconds or hours: tickets, and connections with their subscriptions. No other row
+    can be deleted.
+    """
 
     READ = "read"
     APPEND = "append"
     CLAIM = "claim"
+    ISSUE = "issue"
+    HOLD = "hold"
 
 
 ACTIONS: Mapping[Permission, tuple[str, ...]] = {
     Permission.READ: ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
     Permission.APPEND: ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"),
     Permission.CLAIM: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+    Permission.ISSUE: ("dynamodb:PutItem",),
+    Permission.HOLD: ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
 }
 
 
@@ -93,7 +102,7 @@ def task_seconds(function: str) -> int:
 
 def _step(name: str, purpose: str, fence: Permission) -> FunctionDefinition:
     tables = {"operations": _APPEND, "fence": fence}
-    return FunctionDefinition(name, "operations", purpose, operations.PhaseSettings, tables, timeout_seconds=20)
+    return FunctionDefinition(name, "operations", purpose, operations.StepSettings, tables, timeout_seconds=20)
 
 
 def _task(
@@ -139,11 +148,17 @@ TASKS = (
         catalogue.PUBLISH_REPORTS,
         "Client and operations reports in HTML and PDF",
         operations.ReportSettings,
-        (*_CLOSES, ObjectAccess("documents", "reports/", write=True)),
+        (*_MARKING, ObjectAccess("documents", "reports/", write=True)),
         (Layer.RUNTIME, Layer.SCIENCE, Layer.REPORTS),
         2048,
     ),
-    _task(catalogue.SEAL_AUDIT, "Seals the day's audit chains under one root", operations.TaskSettings, memory_mb=512),
+    _task(
+        catalogue.SEAL_AUDIT,
+        "Seals the day's audit chains under one root",
+        operations.SealSettings,
+        (ObjectAccess("seals", "seals/", write=True),),
+        memory_mb=512,
+    ),
 )
 
 BOOK_API = FunctionDefinition(
@@ -167,3 +182,24 @@ OPERATIONS_API = FunctionDefinition(
     1024,
     module="api",
 )
+MONITORING_API = FunctionDefinition(
+    "monitoring_api",
+    "monitoring",
+    "Tickets for the WebSocket over REST",
+    monitoring.MonitoringApiSettings,
+    {"connections": Permission.ISSUE},
+    module="api",
+)
+
+
+def _connection(name: str, purpose: str, settings: type[Settings], timeout_seconds: int = API_SECONDS) -> FunctionDefinition:
+    tables = {"connections": Permission.HOLD} | ({"operations": _READ} if settings is monitoring.PushSettings else {})
+    return FunctionDefinition(name, "monitoring", purpose, settings, tables, timeout_seconds=timeout_seconds)
+
+
+OPEN_CONNECTION = _connection("open_connection", "Admits a WebSocket for its ticket", monitoring.ConnectionSettings)
+CLOSE_CONNECTION = _connection("close_connection", "Forgets a WebSocket that has ended", monitoring.ConnectionSettings)
+RECEIVE_MESSAGE = _connection("receive_message", "Answers what WebSocket clients ask", monitoring.PushSettings)
+PUSH_PROGRESS = _connection("push_progress", "Pushes the day's progress to those who watch it", monitoring.PushSettings, 60)
+CONNECTIONS = (OPEN_CONNECTION, CLOSE_CONNECTION, RECEIVE_MESSAGE, PUSH_PROGRESS)
+EVERY_FUNCTION = (*STEPS, *TASKS, *CONNECTIONS, BOOK_API, OPERATIONS_API, MONITORING_API)

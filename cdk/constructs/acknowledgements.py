@@ -34,23 +34,29 @@ class Acknowledgement:
 RULES = (
     Acknowledgement(
         "AwsSolutions-IAM5[Resource::*]",
-        ("Operations", "Api"),
+        ("Operations", "Monitoring", "Api"),
         "X-Ray's trace actions and CloudWatch's log-delivery actions take no resource; no other action is granted on *.",
         SECURITY,
     ),
     Acknowledgement(
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-        ("Api",),
+        ("Monitoring",),
         "API Gateway's account-wide logging role accepts only this managed policy's actions.",
         SECURITY,
     ),
     Acknowledgement(
         "AwsSolutions-L1",
-        ("Operations", "Api"),
+        ("Operations", "Monitoring", "Api"),
         "The runtime is python3.13, the newest that every pinned wheel is published for.",
     ),
-    Acknowledgement("AwsSolutions-SQS3", ("Operations",), "This queue is itself the dead-letter queue of the schedules."),
+    Acknowledgement("AwsSolutions-SQS3", ("Operations", "Monitoring"), "This queue is itself a dead-letter queue."),
     Acknowledgement("AwsSolutions-APIG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
+    Acknowledgement(
+        "AwsSolutions-APIG4",
+        ("Monitoring",),
+        "A one-time ticket, which only a signed-in user gets, is redeemed by $connect itself; no route answers before that has let in.",
+        SECURITY,
+    ),
     Acknowledgement("AwsSolutions-COG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
     Acknowledgement("AwsSolutions-APIG3", ("Api",), "The web firewall is associated by the edge stack.", SECURITY),
     Acknowledgement("AwsSolutions-SMG4", ("Api",), "The secret signs page cursors only; a new one voids open pages at once.", SECURITY),
@@ -82,6 +88,19 @@ def executions(environment: Environment) -> Iterable[Acknowledgement]:
     for phase in OperationPhase:
         arn = f"arn:aws:states:{environment.region}:{environment.account}:execution:{machine_name(phase)}:*"
         yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Api",), _EXECUTION_REASON, SECURITY)
+
+
+_CONNECTIONS_REASON = "Connections of one stage of one API: their ids are drawn when clients connect."
+
+
+def connections(resources: Iterable[str]) -> Iterable[Acknowledgement]:
+    """The wildcard behind posting to the WebSocket's connections and closing them.
+
+    Args:
+        resources: How the rule pack spells the ARNs.
+    """
+    for arn in resources:
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Monitoring",), _CONNECTIONS_REASON, SECURITY)
 
 
 def acknowledge(stacks: Iterable[Stack], acknowledgements: Iterable[Acknowledgement], today: date) -> None:

@@ -1,4 +1,4 @@
-"""Alarms: every function's errors, throttles and duration; undelivered wake-ups; failed phases."""
+"""Alarms: every function's errors, throttles and duration; undelivered wake-ups and events; failed phases."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Alarms(Construct):
             f"{each.definition.name}: close to its time limit",
         )
 
-    def watch_queue(self, queue: sqs.IQueue) -> None:
-        """Anything in a dead-letter queue."""
+    def watch_queue(self, queue: sqs.IQueue, meaning: str) -> None:
+        """Anything in a dead-letter queue, and what that means to whoever is told."""
         metric = queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
-        self._alarm(f"{queue.node.id}Depth", metric, 0, "A phase was not woken: start it by hand")
+        self._alarm(f"{queue.node.id}Depth", metric, 0, meaning)
 
     def watch_machine(self, each: PhaseMachine) -> None:
         """A phase that failed, timed out or was aborted."""

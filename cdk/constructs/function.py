@@ -22,7 +22,7 @@ LOG_RETENTION = logs.RetentionDays.ONE_YEAR
 class DaymarkFunction(Construct):
     """One function. It may write its own log group and send traces; everything else is granted by the stack.
 
-    No dead-letter queue: every function here is called synchronously, so its caller sees each failure.
+    No dead-letter queue: a caller that waits sees each failure, and a push that failed is made good by the next.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Customer managed keys: one for data at rest, one for logs and queues, rotated yearly."""
+"""Customer managed keys: one for data at rest, one for logs, queues and events, rotated yearly."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class DataKey(kms.Key):
 
 
 class LogKey(kms.Key):
-    """Encrypts log groups, queues and alarms. The region's log service may use it, for this account's log groups alone."""
+    """Encrypts log groups, queues, alarms and events. AWS's own services may use it, for this account's resources alone."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(
             scope,
             construct_id,
-            description="Daymark: logs, queues and alarms",
+            description="Daymark: logs, queues, alarms and events",
             enable_key_rotation=True,
             pending_window=Duration.days(30),
             removal_policy=RemovalPolicy.RETAIN,
@@ -66,6 +66,16 @@ class LogKey(kms.Key):
                 sid="AlarmsOfThisAccount",
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+            )
+        )
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                # The bus keeps events under this key, and rules put what they could not deliver into queues under it.
+                sid="EventsOfThisAccount",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
             )

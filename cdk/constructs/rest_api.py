@@ -47,8 +47,8 @@ class DaymarkRestApi(apigateway.RestApi):
             rest_api_name="daymark",
             description="Daymark: portfolios and the trading day",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            # The account's role for this is made with the WebSocket API, which is deployed before.
+            cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 throttling_rate_limit=REQUESTS_PER_SECOND,

@@ -23,13 +23,14 @@ def table_name(definition: TableDefinition) -> str:
 class DaymarkTable(dynamodb.TableV2):
     """One table: paid per request, own key, recovery to any second of 35 days, protected and retained.
 
-    In the cloud it is replicated to the secondary region: eventually, or, where the definition asks for it, with strong
-    consistency and a witness. The embedded cloud has one region and therefore no replica.
+    In the cloud it is replicated to the secondary region, unless each region has a table of its own: eventually, or, where the
+    definition asks for it, with strong consistency and a witness. The embedded cloud has one region and therefore no replica.
     """
 
     def __init__(self, scope: Construct, definition: TableDefinition, key: kms.IKey, settings: DeploymentSettings) -> None:
         strong = definition.strongly_consistent_regions and not settings.is_local
-        replicated = {} if settings.is_local else {settings.secondary: DataKey.alias_arn(scope, settings.secondary)}
+        alone = settings.is_local or not definition.replicated
+        replicated = {} if alone else {settings.secondary: DataKey.alias_arn(scope, settings.secondary)}
         super().__init__(
             scope,
             definition.name.capitalize(),
@@ -45,8 +46,7 @@ class DaymarkTable(dynamodb.TableV2):
                 dynamodb.ReplicaTableProps(region=region, deletion_protection=True, point_in_time_recovery_specification=_RECOVERY)
                 for region in replicated
             ],
-            # Idempotency keys of calls are the only rows that end by themselves.
-            time_to_live_attribute=EXPIRES_AT if definition.name == "operations" else None,
+            time_to_live_attribute=EXPIRES_AT if definition.expires else None,
             multi_region_consistency=dynamodb.MultiRegionConsistency.STRONG if strong else None,
             witness_region=settings.witness if strong else None,
         )

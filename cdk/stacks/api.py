@@ -13,10 +13,11 @@ from constructs import Construct
 from cdk.constructs.function import DaymarkFunction
 from cdk.constructs.layers import Layers
 from cdk.constructs.rest_api import DaymarkRestApi
-from cdk.functions import BOOK_API, OPERATIONS_API
+from cdk.functions import BOOK_API, MONITORING_API, OPERATIONS_API
 from cdk.settings import DeploymentSettings
 from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
+from cdk.stacks.monitoring import MonitoringStack
 from cdk.stacks.operations import OperationsStack
 
 
@@ -30,6 +31,7 @@ class ApiStack(Stack):
         data: DataStack,
         identity: IdentityStack,
         operations: OperationsStack,
+        monitoring: MonitoringStack,
         **options: Any,
     ) -> None:
         super().__init__(scope, "Api", stack_name="daymark-api", **options)
@@ -47,11 +49,14 @@ class ApiStack(Stack):
             "cursor_secret": cursor_key.secret_arn,
             "identity_clients": json.dumps(identity.clients),
             "phase_machines": json.dumps(operations.machine_arns()),
+            "websocket_endpoint": monitoring.socket.address,
         }
-        book, day = (DaymarkFunction.create(self, each, values, layers, data.log_key) for each in (BOOK_API, OPERATIONS_API))
-        self.functions = [book, day]
+        definitions = (BOOK_API, OPERATIONS_API, MONITORING_API)
+        book, day, push = (DaymarkFunction.create(self, each, values, layers, data.log_key) for each in definitions)
+        self.functions = [book, day, push]
         for function in self.functions:
             data.stores.grant(function)
+        for function in (book, day):
             function.role.add_to_policy(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[cursor_key.secret_arn]))
         for machine in operations.machines:
             machine.machine.grant_start_execution(day.role)
@@ -60,6 +65,7 @@ class ApiStack(Stack):
         self.api = DaymarkRestApi(self, "Rest", identity.pool, data.log_key)
         self.api.serve("book", book.function)
         self.api.serve("operations", day.function)
+        self.api.serve("monitoring", push.function)
         self.api.publish(("docs", "openapi.json"), day.function)
         CfnOutput(self, "ApiId", value=self.api.rest_api_id)
         CfnOutput(self, "ApiStage", value=self.api.deployment_stage.stage_name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from aws_cdk import Stage, Tags
 from constructs import Construct
 
-from cdk.constructs.acknowledgements import RULES, acknowledge, executions, key_prefixes
+from cdk.constructs.acknowledgements import RULES, acknowledge, connections, executions, key_prefixes
 from cdk.settings import DeploymentSettings
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
+from cdk.stacks.monitoring import MonitoringStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.operations import OperationsStack
 
@@ -23,8 +24,10 @@ class RegionStage(Stage):
         data = DataStack(self, settings, region)
         identity = IdentityStack(self, settings)
         operations = OperationsStack(self, settings, data)
-        api = ApiStack(self, settings, data, identity, operations)
-        observability = ObservabilityStack(self, data, operations, api)
+        monitoring = MonitoringStack(self, settings, data, operations)
+        api = ApiStack(self, settings, data, identity, operations, monitoring)
+        observability = ObservabilityStack(self, data, operations, monitoring, api)
         Tags.of(self).add("project", "daymark")
-        stacks = (data, identity, operations, api, observability)
-        acknowledge(stacks, (*RULES, *key_prefixes(data.bucket_exports()), *executions(environment)), settings.today)
+        stacks = (data, identity, operations, monitoring, api, observability)
+        wildcards = (*key_prefixes(data.bucket_exports()), *executions(environment), *connections(monitoring.socket.connection_arns()))
+        acknowledge(stacks, (*RULES, *wildcards), settings.today)

@@ -8,9 +8,14 @@ import pytest
 
 from tests.architecture.source import FUNCTIONS_ROOT, PACKAGE_ROOT, Module, function_modules, package_modules, read, resolve
 
-SYSTEMS = {"market_data", "book", "operations"}
+SYSTEMS = {"market_data", "book", "operations", "monitoring"}
 # reader -> systems it may read, through their use cases.
-SYSTEM_PAIRS = {"market_data": set(), "book": {"market_data"}, "operations": {"book", "market_data"}}
+SYSTEM_PAIRS = {
+    "market_data": set(),
+    "book": {"market_data"},
+    "operations": {"book", "market_data"},
+    "monitoring": {"operations", "book", "market_data"},
+}
 BELOW_SYSTEMS = {"core", "contracts", "quant"}
 EVERYTHING = BELOW_SYSTEMS | SYSTEMS | {"adapters", "http"}
 
@@ -30,11 +35,12 @@ DIRECTION: dict[str, set[str]] = {
 NUMERICS = {"numpy"}
 THIRD_PARTY: dict[str, set[str]] = {
     "core": set(),
-    "contracts": NUMERICS,
+    "contracts": NUMERICS | {"zstandard"},
     "quant": NUMERICS,
     "market_data": NUMERICS,
     "book": NUMERICS,
     "operations": NUMERICS,
+    "monitoring": NUMERICS,
     "adapters": {
         "boto3",
         "botocore",
@@ -232,6 +238,7 @@ def test_burdens_where_they_belong_or_deferred_are_let_through():
         ("daymark.book.planted", "from daymark.operations.models import RunId"),
         ("daymark.operations.planted", "from daymark.adapters.memory import run_journal"),
         ("daymark.operations.planted", "from ..http import app"),
+        ("daymark.operations.planted", "from daymark.monitoring.push import Broadcast"),
         ("daymark.http.planted", "from daymark.adapters.dynamodb import table"),
         ("daymark.adapters.planted", "from daymark.http import app"),
         ("daymark.local.planted", "from daymark.cli import main"),

@@ -28,8 +28,12 @@ from tests.unit.task_world import FRIDAY, HEADER, MONDAY, STATEMENTS, history, s
 REGION = "us-east-1"
 CONTEXT = SimpleNamespace(aws_request_id="5ce2f1a0", function_name="under-test")
 PHASES = ("PRE_MARKET", "MARKET_OPEN", "MID_DAY", "MARKET_CLOSE", "POST_MARKET")
+BUCKETS = ("prices", "documents", "seals")
 ISSUER, APP = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Pool", "app-client"
-ROOTS = ("operations.bootstrap", "operations.phase_bootstrap", "operations.price_bootstrap", "operations.document_bootstrap")
+ROOTS = (
+    *("operations.bootstrap", "operations.phase_bootstrap", "operations.price_bootstrap", "operations.document_bootstrap"),
+    "monitoring.bootstrap",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Services:
     dynamodb: Any
     s3: Any
     stepfunctions: Any
+    events: Any
 
     def items(self, table: str, pk: str | None = None) -> list[dict[str, Any]]:
         """Stored items as plain values, bodies parsed."""
@@ -65,10 +70,12 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """Empty tables and buckets, and an environment that names them."""
     with mock_aws():
         config = Config(s3={"addressing_style": "path"})
-        found = Services(*(boto3.client(name, region_name=REGION, config=config) for name in ("dynamodb", "s3", "stepfunctions")))
+        names = ("dynamodb", "s3", "stepfunctions", "events")
+        found = Services(*(boto3.client(name, region_name=REGION, config=config) for name in names))
+        found.events.create_event_bus(Name="daymark")
         for name, table in TABLES.items():
             found.dynamodb.create_table(**table.creation(f"daymark-{name}"))
-        for bucket in ("prices", "documents"):
+        for bucket in BUCKETS:
             found.s3.create_bucket(Bucket=f"daymark-{bucket}")
         for variable, value in environment(found).items():
             monkeypatch.setenv(variable, value)
@@ -89,10 +96,12 @@ def environment(found: Services) -> Mapping[str, str]:
     return {
         "DAYMARK_REGION": REGION,
         **{f"DAYMARK_{name.upper()}_TABLE": f"daymark-{name}" for name in TABLES},
-        **{f"DAYMARK_{name.upper()}_BUCKET": f"daymark-{name}" for name in ("prices", "documents")},
+        **{f"DAYMARK_{name.upper()}_BUCKET": f"daymark-{name}" for name in BUCKETS},
         "DAYMARK_PHASE_MACHINES": json.dumps(machines),
         "DAYMARK_IDENTITY_CLIENTS": json.dumps({ISSUER: APP}),
         "DAYMARK_CURSOR_SECRET": secret["ARN"],
+        "DAYMARK_EVENT_BUS": "daymark",
+        "DAYMARK_WEBSOCKET_ENDPOINT": "https://p1.execute-api.us-east-1.amazonaws.com/live",
         "POWERTOOLS_SERVICE_NAME": "under-test",
         "POWERTOOLS_METRICS_NAMESPACE": "Daymark",
     }
@@ -100,9 +109,13 @@ def environment(found: Services) -> Mapping[str, str]:
 
 def forget() -> None:
     """Begin like a fresh process: drop what the composition roots built."""
-    for name in (*ROOTS, "operations.api", "book.api", "operations.publish_reports"):
+    for name in (*ROOTS, "operations.api", "book.api", "monitoring.api", "operations.publish_reports", "operations.seal_audit"):
         for value in vars(importlib.import_module(name)).values():
-            if hasattr(value, "cache_clear") and str(getattr(value, "__module__", "")).split(".")[0] in ("operations", "book"):
+            if hasattr(value, "cache_clear") and str(getattr(value, "__module__", "")).split(".")[0] in (
+                "operations",
+                "book",
+                "monitoring",
+            ):
                 value.cache_clear()
 
 
@@ -119,7 +132,7 @@ def loaded(services: Services) -> Services:
     client = dynamodb_client(REGION)
     ledger = DynamoFenceLedger("daymark-fence", client)
     book, fence = DynamoBookStore("daymark-book", client, ledger), ledger.open("load", REGION)
-    book.save_instruments(instruments())
+    book.save_instruments(instruments(), fence)
     for record in synthetic_records():
         owned = record.portfolio
         book.save_household(Household(owned.tenant, owned.household_id, "Synthetic", owned.adviser_id), fence)
@@ -128,7 +141,7 @@ def loaded(services: Services) -> Services:
         services.s3.put_object(Bucket="daymark-prices", Key=key, Body=content)
     for tenant, lines in STATEMENTS.items():
         text = "\n".join([HEADER, *lines, ""])
-        services.s3.put_object(Bucket="daymark-documents", Key=f"statements/{tenant}/2018-02-05.csv", Body=text.encode())
+        services.s3.put_object(Bucket="daymark-documents", Key=f"statements/{tenant}/2018-02-05/0001.csv", Body=text.encode())
     return services
 
 

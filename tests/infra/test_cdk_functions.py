@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from cdk.functions import CONNECTIONS, EVERY_FUNCTION, TASKS
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase
 
-DEFINITIONS = {definition.name: definition for definition in (*STEPS, *TASKS, BOOK_API, OPERATIONS_API)}
+DEFINITIONS = {definition.name: definition for definition in EVERY_FUNCTION}
 REGIONS = ("us-east-1", "us-west-2")
 
 # The only actions on every resource: AWS defines no resource for them.
@@ -55,7 +55,9 @@ def statements(assembly: Any, region: str) -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_every_function_of_the_catalogue_is_deployed(cloud, region):
-    wanted = set(trading_day().functions()) | {"open_phase", "plan_phase", "record_outcomes", "book_api", "operations_api"}
+    steps, apis = {"open_phase", "plan_phase", "record_outcomes"}, {"book_api", "operations_api", "monitoring_api"}
+    connections = {"open_connection", "close_connection", "receive_message", "push_progress"}
+    wanted = set(trading_day().functions()) | steps | apis | connections
 
     assert set(functions(cloud, region)) == wanted
 
@@ -79,7 +81,7 @@ def test_a_role_is_assumed_by_one_service_and_carries_no_managed_policy(cloud, r
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert set(statement["Principal"]) == {"Service"}, where
         if "ManagedPolicyArns" in role["Properties"]:
-            assert where[2].startswith("RestCloudWatchRole")
+            assert where[2].startswith("GatewayLoggingRole")
 
 
 @pytest.mark.parametrize("name", sorted(DEFINITIONS))
@@ -108,7 +110,7 @@ def test_a_function_outlives_its_longest_task(cloud):
 
 def test_api_functions_answer_before_the_gateway_gives_up(cloud):
     # API Gateway ends an integration after 29 s.
-    for name in ("book_api", "operations_api"):
+    for name in ("book_api", "operations_api", "monitoring_api", "open_connection", "close_connection", "receive_message"):
         assert functions(cloud, "us-east-1")[name]["Timeout"] <= 29
 
 
@@ -131,8 +133,13 @@ def test_only_listed_actions_reach_every_resource(cloud, region):
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_no_function_may_delete_or_scan(cloud, region):
-    actions = {action for _, statement in statements(cloud, region) for action in as_list(statement["Action"])}
+def test_no_function_may_scan_or_delete_anything_but_connections(cloud, region):
+    deleting = [(role, each) for role, each in statements(cloud, region) if "dynamodb:DeleteItem" in as_list(each["Action"])]
+    assert len(deleting) == len(CONNECTIONS)
+    assert all("GetAttConnections" in json.dumps(each["Resource"]) for _, each in deleting)
+    assert all(isinstance(each["Resource"], dict) for _, each in deleting)
+    left = [each for _, each in statements(cloud, region) if each not in [each for _, each in deleting]]
+    actions = {action for each in left for action in as_list(each["Action"])}
 
     for service in ("dynamodb", "s3"):
         held = {action for action in actions if action.startswith(f"{service}:")}
@@ -143,7 +150,10 @@ def test_no_function_may_delete_or_scan(cloud, region):
 def test_only_step_open_and_the_tasks_may_take_or_claim_a_fence(cloud):
     updating = {role for role, statement in statements(cloud, "us-east-1") if "dynamodb:UpdateItem" in as_list(statement["Action"])}
 
-    assert len(updating) == 1 + len(TASKS)
+    # Whoever holds connections updates their rows, in a table that has no fence.
+    connections = {role for role in updating if any(f'"{each.construct_id}Role' in role for each in CONNECTIONS)}
+    assert len(connections) == len(CONNECTIONS)
+    assert len(updating - connections) == 1 + len(TASKS)
     for name in ("PlanPhase", "RecordOutcomes", "BookApi", "OperationsApi"):
         assert not [role for role in updating if f'"{name}' in role]
 
@@ -159,8 +169,8 @@ def test_the_book_is_read_only_for_every_function(cloud):
 def test_log_groups_are_encrypted_and_kept_a_year(cloud, region):
     groups = list(cloud.resources("AWS::Logs::LogGroup", region))
 
-    # Thirteen functions, five machines, the access log.
-    assert len(groups) == 19
+    # Eighteen functions, five machines, the access logs of both APIs.
+    assert len(groups) == 25
     for where, group in groups:
         assert group["Properties"]["RetentionInDays"] == 365, where
         assert group["Properties"]["KmsKeyId"], where

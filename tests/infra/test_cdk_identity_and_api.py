@@ -67,7 +67,7 @@ def test_every_route_but_the_documentation_needs_a_token_of_the_pool(cloud, regi
             public.add(route)
         assert body["RequestValidatorId"]
 
-    assert protected == {"ANY /v1/book/{proxy+}", "ANY /v1/operations/{proxy+}"}
+    assert protected == {"ANY /v1/book/{proxy+}", "ANY /v1/operations/{proxy+}", "ANY /v1/monitoring/{proxy+}"}
     assert public == {"GET /docs", "GET /openapi.json"}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from cdk.functions import EVERY_FUNCTION
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +42,7 @@ def packages(layer: str) -> set[str]:
 
 
 GROUPS: dict[tuple[str, ...], list[str]] = {}
-for definition in (*STEPS, *TASKS, BOOK_API, OPERATIONS_API):
+for definition in EVERY_FUNCTION:
     GROUPS.setdefault(tuple(str(layer) for layer in definition.layers), []).append(definition.handler.rpartition(".")[0])
 
 
@@ -66,3 +66,14 @@ def test_a_package_of_another_layer_is_out_of_reach():
     )
 
     assert "numpy is in none of the layers" in done.stderr
+
+
+def test_the_layer_keeps_the_description_of_every_service_that_is_called():
+    build = (PROJECT / "layers" / "build").read_text()
+    adapters = PROJECT / "layers" / "daymark" / "python" / "daymark" / "adapters"
+    sources = [path.read_text() for path in adapters.rglob("*.py")]
+    called = {name for source in sources for name in re.findall(r'client\("([a-z0-9-]+)"', source)}
+
+    assert called >= {"dynamodb", "events", "apigatewaymanagementapi"}
+    # Roles are assumed through sts by botocore itself.
+    assert set(re.findall(r"! -name ([a-z0-9-]+)", build)) == called | {"sts"}

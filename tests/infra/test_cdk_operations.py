@@ -121,20 +121,25 @@ def test_failed_phases_and_lost_wake_ups_raise_alarms(cloud, region):
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "StateMachineArn"
     }
-    (depth,) = [alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"]
+    depths = [alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"]
 
     assert len(watched) == 10
     assert {metric for metric, _ in watched} == {"ExecutionsFailed", "ExecutionsTimedOut"}
-    assert depth["Threshold"] == 0
-    assert depth["ComparisonOperator"] == "GreaterThanThreshold"
+    assert {alarm["AlarmDescription"] for alarm in depths} == {
+        "A phase was not woken: start it by hand",
+        "Progress was not told to the WebSocket: clients lag behind the journal",
+    }
+    assert all((alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold") for alarm in depths)
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_the_dead_letter_queue_is_encrypted_and_takes_tls_only(cloud, region):
-    ((_, queue),) = cloud.resources("AWS::SQS::Queue", region)
-    ((_, policy),) = cloud.resources("AWS::SQS::QueuePolicy", region)
-    refused = [statement["Condition"] for statement in policy["Properties"]["PolicyDocument"]["Statement"] if statement["Effect"] == "Deny"]
+def test_dead_letter_queues_are_encrypted_and_take_tls_only(cloud, region):
+    queues, policies = (list(cloud.resources(f"AWS::SQS::{kind}", region)) for kind in ("Queue", "QueuePolicy"))
 
-    assert queue["Properties"]["KmsMasterKeyId"]
-    assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert {"Bool": {"aws:SecureTransport": "false"}} in refused
+    assert {stack for (_, stack, _), _ in queues} == {stack for (_, stack, _), _ in policies} == {"Operations", "Monitoring"}
+    for _, queue in queues:
+        assert queue["Properties"]["KmsMasterKeyId"]
+        assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    for _, policy in policies:
+        denied = [each["Condition"] for each in policy["Properties"]["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in denied

@@ -16,6 +16,9 @@ from daymark.core.errors import InvalidInput, NotFound
 ALLOWED = {
     r"Operations/.*Layers.*": "dependency layers are for another processor; the emulator's environment has the packages",
     r"Api/.*Layers.*": "dependency layers are for another processor; the emulator's environment has the packages",
+    r"Monitoring/.*Layers.*": "dependency layers are for another processor; the emulator's environment has the packages",
+    r"Monitoring/Outputs/WebSocketAddress/.*": "the embedded cloud serves every API below its own address",
+    r"(Api|Monitoring)/.*/DAYMARK_WEBSOCKET_ENDPOINT/.*": "the embedded cloud serves every API below its own address",
     r"Operations/Resources/\w+Schedule\w*/Properties/State": "the emulator ignores time zones; the day is driven by hand",
     r"Identity/Resources/UsersApp\w+/Properties/ExplicitAuthFlows/.*": "signing in without a browser or an authenticator app",
     r"Identity/Resources/Users\w+/Properties/(MfaConfiguration|EnabledMfas.*)": "signing in without a browser or an authenticator app",

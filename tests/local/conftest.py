@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -56,8 +56,7 @@ class Installation:
 def installation(emulator_workspace: Workspace) -> Iterator[Installation]:
     """Deploy with the real CDK command line, load the sample book, and run the default trading day once."""
     cloud = LocalCloud(emulator_workspace)
-    quiet: Callable[[str], None] = lambda _line: None  # noqa: E731
-    cloud.up(quiet)
+    cloud.up(lambda _line: None)
     day = TradingDay(emulator_workspace)
     seen: list[OperationSummary] = []
     summaries = day.run(SESSION, tuple(OperationPhase), seen.append)

@@ -12,6 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from daymark.local.price_history import load_price_history
+from daymark.local.sample_book import sample_book
 from tests.local.conftest import SESSION, Installation
 
 pytestmark = pytest.mark.emulator
@@ -135,9 +137,6 @@ def test_another_tenants_portfolio_and_one_that_never_existed_answer_alike(insta
 
 def test_each_role_sees_its_own_portfolios_and_no_others(installation: Installation) -> None:
     """Expected ids come from the sample book's own relations, not from the service."""
-    from daymark.local.price_history import load_price_history  # noqa: PLC0415
-    from daymark.local.sample_book import sample_book  # noqa: PLC0415
-
     book = sample_book(load_price_history())
     portfolios = [record.portfolio for record in book.records]
     for user in book.users:

@@ -16,6 +16,7 @@ from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.idempotency import MemoryIdempotencyKeys
 from daymark.adapters.memory.mark_store import MemoryMarkStore
 from daymark.adapters.memory.run_journal import MemoryRunJournal
+from daymark.adapters.memory.tickets import MemoryTickets
 from daymark.book.models import AccountKind, CashEntry, CashKind, Household, Portfolio, PortfolioMark, PortfolioRecord, PositionMark, Target
 from daymark.book.ports import DayRecord, RecordKind
 from daymark.core.clock import FixedClock
@@ -28,6 +29,7 @@ from daymark.http.app import create_app
 from daymark.http.authentication import Identity
 from daymark.http.gateway import behind_gateway
 from daymark.market_data.labels import PriceLabel
+from daymark.monitoring.tickets import TicketDesk
 from daymark.operations.catalogue import trading_day
 from daymark.operations.cycle import PhaseCycle
 from daymark.operations.messages import ReplyKind, WakeUp
@@ -44,7 +46,7 @@ def claims(user: str, tenant: str, role: str, household: str | None = None, **ch
     """Claims of an ID token as API Gateway passes them; a change to ``None`` removes a claim."""
     whole = {
         "sub": "7f1c", "iss": ISSUER, "aud": CLIENT_ID, "token_use": "id", "cognito:username": user, "cognito:groups": f"[{role}]",
-        "custom:tenant": tenant, "custom:household": household, "auth_time": "1517850000", "exp": "1517853600",
+        "custom:tenant": tenant, "custom:household": household, "auth_time": "1517871600", "exp": "1517875200",
     }  # fmt: skip
     whole.update(changes)
     return {name: value for name, value in whole.items() if value is not None}
@@ -206,7 +208,7 @@ def make_world() -> World:
     journal, fences = MemoryRunJournal(), MemoryFenceLedger()
     cycle = PhaseCycle(trading_day(), journal, fences, clock, Calendar.exchange(), "us-east-1")
     world = World(MemoryBookStore(), MemoryMarkStore(), MemoryDayRecords(), journal, cycle, RecordingStarter(), MemoryDocuments(), clock)
-    world.book.save_instruments([Instrument("AAPL", InstrumentKind.EQUITY, "Apple Inc.", AssetClass.EQUITY, sector="Technology")])
+    world.book.save_instruments([Instrument("AAPL", InstrumentKind.EQUITY, "Apple Inc.", AssetClass.EQUITY, sector="Technology")], FENCE)
     for owned in (
         portfolio("northstar", "NS-1", "H-1", "adviser.ben"),
         portfolio("northstar", "NS-2", "H-2", "adviser.ben"),
@@ -224,7 +226,7 @@ def make_world() -> World:
     world.app = create_app(
         book=world.book, marks=world.marks, records=world.records, journal=journal, cycle=cycle, starter=world.starter,
         documents=world.documents, keys=MemoryIdempotencyKeys(clock), identity=Identity({ISSUER: CLIENT_ID}), cursor_key=b"k" * 32,
-        clock=clock,
+        clock=clock, tickets=TicketDesk(MemoryTickets(), clock), websocket_url="wss://p1.execute-api.us-east-1.amazonaws.com/live",
     )  # fmt: skip
     return world
 
@@ -237,7 +239,7 @@ def _save_day(world: World, owned: Portfolio) -> None:
     bodies: dict[RecordKind, tuple[str, dict[str, Any]]] = {
         RecordKind.OVERNIGHT_RISK: ("PRE_MARKET", {"value": "13600.00", "var_95": 0.01, "var_99": 0.02, "var_99_amount": "272.00",
                                                    "es_99_amount": "300.00"}),
-        RecordKind.PROFIT_AND_LOSS: ("MARKET_CLOSE", {"value": "13504.38", "pnl": "-95.62", "return": -0.00703}),
+        RecordKind.PROFIT_AND_LOSS: ("MARKET_CLOSE", {"value": "13504.38", "pnl": "-95.62", "restatement": "0.00", "return": -0.00703}),
         RecordKind.BENCHMARK: ("MARKET_CLOSE", {"benchmark_return": -0.041}),
         RecordKind.DRIFT: ("MARKET_CLOSE", {"largest_drift": 0.34, "rows": []}),
         RecordKind.RECONCILIATION: ("POST_MARKET", {"matched": 1, "breaks": [{"kind": "quantity"}]}),
@@ -250,7 +252,7 @@ def _save_day(world: World, owned: Portfolio) -> None:
 
 
 def _save_report(world: World, tenant: str, subject: str, name: str) -> None:
-    keys = {kind: f"reports/{tenant}/{DAY}/{name}.{kind}" for kind in ("html", "pdf")}
+    keys = {kind: f"reports/{tenant}/{DAY}/0001/{name}.{kind}" for kind in ("html", "pdf")}
     for key in keys.values():
         world.documents.put(key, key.encode(), "text/html", FENCE)
     body = {**keys, "sha256_html": "aa", "sha256_pdf": "bb"}

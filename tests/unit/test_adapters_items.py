@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -18,7 +19,7 @@ from daymark.adapters.dynamodb.tables import TABLES
 from daymark.adapters.rows import claim_rows, decode_model, encode_model, natural_key, unique_contents
 from daymark.book.models import CashEntry, CashKind
 from daymark.core.errors import Conflict, InvalidInput, Unavailable
-from daymark.core.fence import Claim, Fence
+from daymark.core.fence import Fence
 
 ENTRY = CashEntry("C1", "P1", date(2018, 2, 5), CashKind.DEPOSIT, Decimal("100.10"))
 
@@ -86,23 +87,26 @@ def test_key_parts_and_batches():
 
 class Recorder:
     def __init__(self) -> None:
-        self.claims: list[tuple[str, str]] = []
+        self.claims: list[tuple[Mapping[str, str], Fence]] = []
 
-    def claim(self, key: str, fingerprint: str, fence: Fence) -> Claim:
-        self.claims.append((key, fingerprint))
-        return Claim.FIRST
+    def claim(self, fingerprints: Mapping[str, str], fence: Fence) -> None:
+        self.claims.append((fingerprints, fence))
 
 
-def test_a_batch_is_claimed_by_its_keys_and_fingerprinted_by_its_contents_in_any_order():
+def test_every_row_of_a_batch_is_claimed_by_its_own_key_for_the_sha_256_of_its_content():
     fence, ledger = Fence("scope", "us-east-1", 1), Recorder()
-    for rows in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "1", "b": "3"}, {"a": "1", "c": "2"}, {"a": "1"}, {}):
-        claim_rows(ledger, rows, fence)
-    same, again, content, keys, single = ledger.claims
-    assert same == again
-    assert content[0] == same[0]
-    assert content[1] != same[1]
-    assert keys[0] != same[0]
-    assert single[0] == "a"
+    claim_rows(ledger, {"a": "abc", "b": ""}, fence)
+    # The two digests are those FIPS 180 publishes for "abc" and the empty message.
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert ledger.claims == [({"a": abc, "b": empty}, fence)]
+
+
+def test_without_a_ledger_or_without_rows_nothing_is_claimed():
+    fence, ledger = Fence("scope", "us-east-1", 1), Recorder()
+    claim_rows(None, {"a": "1"}, fence)
+    claim_rows(ledger, {}, fence)
+    assert ledger.claims == []
 
 
 class Reluctant:

@@ -47,6 +47,8 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "empty group": {"cognito:groups": ""},
     "empty brackets": {"cognito:groups": "[]"},
     "half a bracket": {"cognito:groups": "[risk"},
+    "a role within half a bracket": {"cognito:groups": "[riskx"},
+    "a role within the other half": {"cognito:groups": "xrisk]"},
     "two groups": {"cognito:groups": "[risk administrator]"},
     "two groups with a comma": {"cognito:groups": "risk,administrator"},
     "two groups in a list": {"cognito:groups": ["risk", "administrator"]},

@@ -79,6 +79,8 @@ def _cases() -> Iterator[Case]:
     yield _effect(f"{operations}/runs/{{session_date}}/{{phase}}/resume", f"{operations}/runs/{DAY}/MID_DAY/resume")
     yield _effect(f"{operations}/runs/{{session_date}}/{{phase}}/tasks/{{task}}/retry", f"{RUN}/tasks/mark_portfolios/retry")
     yield f"GET {operations}/days/{{session_date}}", f"{operations}/days/{DAY}", {}, everybody
+    tickets = "/v1/monitoring/tickets"
+    yield f"POST {tickets}", tickets, {"method": "POST"}, dict.fromkeys(SEES, 201)
     yield f"GET {operations}/reports", f"{operations}/reports", {"query": {"session_date": [str(DAY)]}}, everybody
     template = f"{operations}/reports/{{session_date}}/{{subject}}"
     for _, path, asked, expected in _per_portfolio(template, f"{operations}/reports/{DAY}/{{portfolio_id}}"):

@@ -145,6 +145,17 @@ def token(user: Annotated[str, typer.Argument(help="User name.")], as_json: AsJs
             print(value)  # noqa: T201 - meant to be captured by a shell
 
 
+@app.command()
+def ticket(user: Annotated[str, typer.Argument(help="User name.")], as_json: AsJson = False) -> None:
+    """Sign a sample user in and print the WebSocket's address with a ticket, good for one connection within 30 seconds."""
+    with _errors(as_json):
+        address = LocalCloud(Workspace.here()).websocket_for(user)
+        if as_json:
+            _print({"user": user, "address": address})
+        else:
+            print(address)  # noqa: T201 - meant to be captured by a shell
+
+
 def _phases(day: str, phases: tuple[OperationPhase, ...], as_json: bool) -> None:
     with _errors(as_json):
         session_date = _date(day)
@@ -186,6 +197,8 @@ def _show_status(cloud: LocalCloud, as_json: bool) -> None:
     console.print(f"Stacks         {'are current' if state.deployed else 'need a deployment'}", highlight=False)
     if state.docs:
         console.print(f"API docs       {state.docs}", highlight=False)
+    if state.websocket:
+        console.print(f"WebSocket      {state.websocket} (with a ticket: daymark ticket USER)", highlight=False, soft_wrap=True)
 
 
 def _serve(as_json: bool) -> None:

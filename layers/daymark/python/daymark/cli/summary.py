@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -10,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from daymark.contracts.phases import VERSION
+from daymark.contracts.push import ClientAction
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
 
@@ -39,13 +42,16 @@ def show_addresses(console: Console, cloud: LocalCloud, session_date: date) -> N
     identity = Identity(cloud.workspace)
     user = next(name for name in identity.users() if name.startswith(SHOWN_USER))
     reports = cloud.workspace.documents / session_date.isoformat()
-    lines = {
-        "Reports": str(reports),
-        "API": cloud.api(),
-        "API docs": f"{cloud.api()}/docs",
-        "Try": f'curl -H "Authorization: $(.venv/bin/daymark token {user})" {cloud.api()}/v1/book/portfolios',
-    }
-    for name, value in lines.items():
+    lines = [
+        ("Reports", str(reports)),
+        ("API", cloud.api()),
+        ("API docs", f"{cloud.api()}/docs"),
+        ("Try", f'curl -H "Authorization: $(.venv/bin/daymark token {user})" {cloud.api()}/v1/book/portfolios'),
+        ("WebSocket", cloud.websocket()),
+        ("Try", f'.venv/bin/python -m websockets "$(.venv/bin/daymark ticket {user})"'),
+        ("and send", json.dumps({"version": VERSION, "action": ClientAction.SUBSCRIBE, "channel": f"day/{session_date}"})),
+    ]
+    for name, value in lines:
         console.print(f"{name:<10}{value}", highlight=False, soft_wrap=True)
 
 

@@ -17,11 +17,12 @@ from daymark.http.authentication import Identity
 from daymark.http.docs_page import docs_page
 from daymark.http.pagination import Cursors
 from daymark.http.problem_details import MEDIA_TYPE, install_problem_details
-from daymark.http.services import OperationsServices, PhaseStarter, Services
+from daymark.http.services import FrontServices, MonitoringServices, OperationsServices, PhaseStarter, Services
 
 if TYPE_CHECKING:
     from daymark.book.ports import BookStore, DayRecords, MarkStore
     from daymark.http.idempotency import IdempotencyKeys
+    from daymark.monitoring.tickets import TicketDesk
     from daymark.operations.cycle import PhaseCycle
     from daymark.operations.ports import Documents, RunJournal
 
@@ -29,6 +30,7 @@ MAX_BODY_BYTES = 64 * 1024
 _ROUTERS = {
     "book": ("daymark.http.book.router",),
     "operations": ("daymark.http.operations.router", "daymark.http.operations.reports"),
+    "monitoring": ("daymark.http.monitoring.router",),
 }
 SYSTEMS = tuple(_ROUTERS)
 PROBLEM = "#/components/schemas/Problem"
@@ -39,46 +41,80 @@ _PROBLEM: dict[int | str, dict[str, Any]] = {
 
 def create_app(
     *,
-    book: BookStore,
-    marks: MarkStore,
-    records: DayRecords,
     identity: Identity,
-    cursor_key: bytes,
+    book: BookStore | None = None,
+    marks: MarkStore | None = None,
+    records: DayRecords | None = None,
+    cursor_key: bytes | None = None,
     journal: RunJournal | None = None,
     cycle: PhaseCycle | None = None,
     starter: PhaseStarter | None = None,
     documents: Documents | None = None,
     keys: IdempotencyKeys | None = None,
+    tickets: TicketDesk | None = None,
+    websocket_url: str | None = None,
     clock: Clock | None = None,
     systems: Sequence[str] = SYSTEMS,
 ) -> FastAPI:
     """The application with its collaborators.
 
     Args:
-        book: Portfolios, lots and cash.
+        identity: Whose tokens are accepted.
+        book: Portfolios, lots and cash; this and the next three are needed where the book or operations are served.
         marks: Closing marks.
         records: The results each day leaves behind.
-        identity: Whose tokens are accepted.
         cursor_key: Secret of at least 32 bytes, the same in every instance, or cursors of one are refused by the other.
         journal: The runs' journals; this and the next four are needed where operations are served.
         cycle: Reads runs and checks what may be started.
         starter: Starts a phase's state machine.
         documents: Where reports lie.
         keys: Calls made, by idempotency key.
+        tickets: Issues the WebSocket's tickets; this and the next are needed where monitoring is served.
+        websocket_url: Where the WebSocket answers.
         clock: Wall time; the machine's if absent.
         systems: Which systems' routes this function serves.
 
     Raises:
         InvalidInput: an unknown system, a collaborator that is missing, or too short a key.
     """
-    operations = None
-    if "operations" in systems:
-        if journal is None or cycle is None or starter is None or documents is None or keys is None:
-            raise InvalidInput("operations need journal, cycle, starter, documents and keys", field="systems")
-        operations = OperationsServices(journal, cycle, starter, documents, keys)
     app = routes_of(systems)
-    app.state.services = Services(book, marks, records, Cursors(cursor_key), identity, clock or WallClock(), operations)
+    clock = clock or WallClock()
+    operations = _operations(journal, cycle, starter, documents, keys) if "operations" in systems else None
+    monitoring = _monitoring(tickets, websocket_url) if "monitoring" in systems else None
+    if set(systems) <= {"monitoring"}:
+        app.state.services = FrontServices(identity=identity, clock=clock, monitoring=monitoring)
+        return app
+    if book is None or marks is None or records is None or cursor_key is None:
+        raise InvalidInput(f"{' and '.join(systems)} need book, marks, records and cursor_key", field="systems")
+    app.state.services = Services(
+        book=book,
+        marks=marks,
+        records=records,
+        cursors=Cursors(cursor_key),
+        identity=identity,
+        clock=clock,
+        operations=operations,
+        monitoring=monitoring,
+    )
     return app
+
+
+def _operations(
+    journal: RunJournal | None,
+    cycle: PhaseCycle | None,
+    starter: PhaseStarter | None,
+    documents: Documents | None,
+    keys: IdempotencyKeys | None,
+) -> OperationsServices:
+    if journal is None or cycle is None or starter is None or documents is None or keys is None:
+        raise InvalidInput("operations need journal, cycle, starter, documents and keys", field="systems")
+    return OperationsServices(journal, cycle, starter, documents, keys)
+
+
+def _monitoring(tickets: TicketDesk | None, websocket_url: str | None) -> MonitoringServices:
+    if tickets is None or websocket_url is None:
+        raise InvalidInput("monitoring needs tickets and websocket_url", field="systems")
+    return MonitoringServices(tickets, websocket_url)
 
 
 def routes_of(systems: Sequence[str]) -> FastAPI:

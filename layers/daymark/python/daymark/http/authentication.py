@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -18,6 +19,9 @@ from daymark.core.errors import InvalidInput, Unauthenticated
 from daymark.core.tenancy import Principal, Role
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+# The gateway writes a REST token's instants as ``Mon Feb 05 22:00:00 UTC 2018``; others pass on the seconds of the token itself.
+_SPOKEN = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:UTC|GMT) ([0-9]{4})")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,47 @@ def _role(groups: object) -> Role:
         raise _refused() from None
 
 
-def current_principal(request: Request) -> Principal:
-    """The caller of this request, from the gateway event that Mangum put beside it."""
+def expiry_from_claims(claims: Mapping[str, Any]) -> datetime:
+    """When the token behind verified claims expires.
+
+    Raises:
+        Unauthenticated: the claim is missing or in no form that the gateway writes.
+
+    >>> expiry_from_claims({"exp": "Mon Feb 05 22:00:00 UTC 2018"}).isoformat()
+    '2018-02-05T22:00:00+00:00'
+    >>> expiry_from_claims({"exp": "1517868000"}) == expiry_from_claims({"exp": "Mon Feb 05 22:00:00 UTC 2018"})
+    True
+    """
+    given = str(claims.get("exp", ""))
+    spoken = _SPOKEN.fullmatch(given)
+    try:
+        if spoken is None:
+            return datetime.fromtimestamp(int(given), UTC)
+        month, day, hour, minute, second, year = spoken.groups()
+        return datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _refused() from None
+
+
+def _claims(request: Request) -> Mapping[str, Any]:
+    """What the gateway verified, from its event, which Mangum put beside the request."""
     authorizer: Any = request.scope.get("aws.event")
     for key in ("requestContext", "authorizer", "claims"):
         authorizer = authorizer.get(key) if isinstance(authorizer, Mapping) else None
     if not isinstance(authorizer, Mapping):
         raise _refused()
-    return principal_from_claims(authorizer, request.app.state.services.identity)
+    return authorizer
+
+
+def current_principal(request: Request) -> Principal:
+    """The caller of this request."""
+    return principal_from_claims(_claims(request), request.app.state.services.identity)
+
+
+def token_expiry(request: Request) -> datetime:
+    """When the caller's token expires."""
+    return expiry_from_claims(_claims(request))
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+TokenExpiry = Annotated[datetime, Depends(token_expiry)]

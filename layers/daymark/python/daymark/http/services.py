@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     # A function that serves the book alone loads nothing of operations.
     from daymark.book.ports import BookStore, DayRecords, MarkStore
     from daymark.http.idempotency import IdempotencyKeys
+    from daymark.monitoring.tickets import TicketDesk
     from daymark.operations.cycle import PhaseCycle
     from daymark.operations.models import RunId
     from daymark.operations.ports import Documents, RunJournal
@@ -48,16 +49,39 @@ class OperationsServices:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """The collaborators of every route; ``operations`` where those routes are served."""
+class MonitoringServices:
+    """The collaborators that only the monitoring routes have: who issues tickets, and where they are good."""
+
+    tickets: TicketDesk
+    websocket_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontServices:
+    """The collaborators of every application; ``monitoring`` where those routes are served."""
+
+    identity: Identity
+    clock: Clock
+    monitoring: MonitoringServices | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services(FrontServices):
+    """The collaborators of the routes that read the book; ``operations`` where those are served."""
 
     book: BookStore
     marks: MarkStore
     records: DayRecords
     cursors: Cursors
-    identity: Identity
-    clock: Clock
     operations: OperationsServices | None = None
+
+
+def current_monitoring(request: Request) -> MonitoringServices:
+    """The app's collaborators for monitoring."""
+    front: FrontServices = request.app.state.services
+    if front.monitoring is None:
+        raise InvalidInput("this application serves no monitoring", field="systems")
+    return front.monitoring
 
 
 def current_services(request: Request) -> Services:
@@ -74,5 +98,6 @@ def current_operations(request: Request) -> OperationsServices:
     return operations
 
 
+CurrentMonitoring = Annotated[MonitoringServices, Depends(current_monitoring)]
 CurrentServices = Annotated[Services, Depends(current_services)]
 CurrentOperations = Annotated[OperationsServices, Depends(current_operations)]

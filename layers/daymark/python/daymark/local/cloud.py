@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import httpx
+
+from daymark.adapters.websocket import public_address
+from daymark.core.errors import Unavailable
 from daymark.local.cache import Cache
 from daymark.local.deployment import Deployment
 from daymark.local.emulator import Emulator
+from daymark.local.identity import Identity
 from daymark.local.seeding import Seeding
 from daymark.local.workspace import Workspace
 
@@ -16,7 +21,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class CloudStatus:
-    """What runs here and where it answers."""
+    """What runs here and where it answers: the REST API, its documentation, the WebSocket, and where its tickets are had."""
 
     emulator: bool
     cache: bool
@@ -24,6 +29,8 @@ class CloudStatus:
     endpoint: str
     api: str | None
     docs: str | None
+    websocket: str | None
+    tickets: str | None
 
 
 class LocalCloud:
@@ -62,12 +69,42 @@ class LocalCloud:
         """How this workspace stands."""
         running, deployed = self._emulator.is_running(), self._deployment.is_current()
         api = self.api() if deployed else None
-        return CloudStatus(running, self._cache.is_running(), deployed, self.workspace.endpoint, api, f"{api}/docs" if api else None)
+        return CloudStatus(
+            emulator=running,
+            cache=self._cache.is_running(),
+            deployed=deployed,
+            endpoint=self.workspace.endpoint,
+            api=api,
+            docs=f"{api}/docs" if api else None,
+            websocket=self.websocket() if deployed else None,
+            tickets=f"{api}/v1/monitoring/tickets" if api else None,
+        )
 
     def api(self) -> str:
         """The REST API's address: ``*.localhost`` is this machine for browsers and for curl."""
         outputs = self.workspace.outputs()
         return f"http://{outputs['ApiId']}.execute-api.localhost:{self.workspace.port}/{outputs['ApiStage']}"
+
+    def websocket(self) -> str:
+        """The WebSocket's address; a ticket in its query opens it."""
+        return public_address(self.workspace.outputs()["WebSocketAddress"], {"AWS_ENDPOINT_URL": self.workspace.endpoint})
+
+    def websocket_for(self, user: str) -> str:
+        """The WebSocket's address with a fresh ticket of a user: good for one connection within 30 seconds.
+
+        Raises:
+            NotFound: no such user, or nothing is deployed here.
+            Unavailable: the API did not give a ticket.
+        """
+        outputs, token = self.workspace.outputs(), Identity(self.workspace).token(user)
+        # By address and host name, because not every system resolves ``*.localhost``.
+        headers = {"Host": self.api().split("/")[2], "Authorization": token}
+        try:
+            answer = httpx.post(f"{self.workspace.endpoint}/{outputs['ApiStage']}/v1/monitoring/tickets", headers=headers, timeout=60)
+            given = answer.raise_for_status().json()
+        except httpx.HTTPError as failed:
+            raise Unavailable(f"the API gave no ticket: {failed}") from None
+        return f"{given['url']}?ticket={given['ticket']}"
 
     def _forget_if_state_was_lost(self) -> None:
         # The emulator writes its state on a clean stop only; after a kill the stacks are gone though our stamp remains.

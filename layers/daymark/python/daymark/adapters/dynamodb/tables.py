@@ -1,4 +1,4 @@
-"""The four tables, described once: the deployed stacks and every test create them from this."""
+"""The tables, described once: the deployed stacks and every test create them from this."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class TableDefinition:
     Attributes:
         sort_key: ``None`` for a table of single items.
         strongly_consistent_regions: Replicated with multi-region strong consistency, which rules out transactions and TTL.
+        replicated: Whether the other region holds a replica; if not, every region has a table of its own.
+        expires: Whether rows end by themselves, at the attribute ``expires_at``.
     """
 
     name: str
@@ -24,6 +26,8 @@ class TableDefinition:
     partition_key: str = PARTITION_KEY
     sort_key: str | None = SORT_KEY
     strongly_consistent_regions: bool = False
+    replicated: bool = True
+    expires: bool = False
 
     def creation(self, table_name: str) -> dict[str, Any]:
         """Arguments of ``CreateTable`` for a table of this shape, paid per request."""
@@ -38,7 +42,10 @@ class TableDefinition:
 
 TABLES: Mapping[str, TableDefinition] = {
     "book": TableDefinition("book", "Instruments, households, portfolios, lots and cash"),
-    "operations": TableDefinition("operations", "Run journals, marks and the records each day leaves"),
+    "operations": TableDefinition("operations", "Run journals, marks and the records each day leaves", expires=True),
     "fence": TableDefinition("fence", "Epochs and claims", sort_key=None, strongly_consistent_regions=True),
     "audit": TableDefinition("audit", "Hash chains, one per tenant, session and phase"),
+    "connections": TableDefinition(
+        "connections", "Tickets, open WebSockets and their subscriptions, of one region", replicated=False, expires=True
+    ),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Lock
 
 from daymark.core.errors import Conflict, NotFound, StaleFence
-from daymark.core.fence import Claim, Fence
+from daymark.core.fence import Fence
 
 
 class MemoryFenceLedger:
@@ -30,16 +31,17 @@ class MemoryFenceLedger:
             fence = self._fences[scope] = Fence(scope, region, held.epoch + 1 if held else 1)
             return fence
 
-    def claim(self, key: str, fingerprint: str, fence: Fence) -> Claim:
-        """Claim a business key for one content."""
+    def claim(self, fingerprints: Mapping[str, str], fence: Fence) -> None:
+        """Claim business keys, each for one content, in key order until one is refused.
+
+        Raises:
+            StaleFence: a later epoch of the scope exists.
+            Conflict: a key was claimed for another fingerprint; the context names it.
+        """
         with self._lock:
-            held = self.current(fence.scope)
+            held = self.current(fence.scope) if fingerprints else fence
             if held != fence:
                 raise StaleFence(f"{fence.scope} is held under epoch {held.epoch}, not {fence.epoch}", field="epoch", held=held.epoch)
-            claimed = self._claims.get((fence.scope, key))
-            if claimed is None:
-                self._claims[fence.scope, key] = fingerprint
-                return Claim.FIRST
-            if claimed != fingerprint:
-                raise Conflict(f"{key} was claimed for other content", field="key", scope=fence.scope)
-            return Claim.REPEAT
+            for key, fingerprint in sorted(fingerprints.items()):
+                if self._claims.setdefault((fence.scope, key), fingerprint) != fingerprint:
+                    raise Conflict(f"{key} was claimed for other content", field="key", key=key, scope=fence.scope)

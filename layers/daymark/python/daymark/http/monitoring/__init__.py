@@ -1,0 +1,1 @@
+"""Monitoring over REST: the ticket that opens a WebSocket."""

@@ -1,0 +1,96 @@
+"""The vocabulary of push: who holds a connection, what a ticket stands for, and what is published where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from daymark.core.errors import InvalidInput
+from daymark.core.tenancy import Principal
+
+# What API Gateway lets a WebSocket connection live at most.
+CONNECTION_LIFETIME = timedelta(hours=2)
+SUBSCRIPTIONS_PER_CONNECTION = 50
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a ticket stands for: a signed-in user, until the token that was shown for the ticket expires."""
+
+    principal: Principal
+    token_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One open WebSocket. Rights end with the token, the row with the connection's own longest life."""
+
+    connection_id: str
+    principal: Principal
+    token_expires_at: datetime
+    connected_at: datetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the gateway has closed it at the latest."""
+        return self.connected_at + CONNECTION_LIFETIME
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Topic:
+    """What is published under one key. Clients say ``kind/name``; the tenant is theirs or the shared one, never said.
+
+    >>> topic = Topic("day", "shared", "2018-02-05")
+    >>> topic.channel, topic.key
+    ('day/2018-02-05', 'day/shared/2018-02-05')
+    >>> Topic.parse(topic.key) == topic
+    True
+    """
+
+    kind: str
+    tenant: str
+    name: str
+
+    def __post_init__(self) -> None:
+        for field in ("kind", "tenant", "name"):
+            if _PART.fullmatch(getattr(self, field)) is None:
+                raise InvalidInput(f"{field} of a topic must be 1 to 64 letters, digits, '.', '_' or '-'", field=field)
+
+    @property
+    def channel(self) -> str:
+        """The name that clients know it by."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The name that is unique among all tenants."""
+        return f"{self.kind}/{self.tenant}/{self.name}"
+
+    @classmethod
+    def parse(cls, key: str) -> Topic:
+        """Read a :attr:`key` back.
+
+        Raises:
+            InvalidInput: it is no such key.
+        """
+        parts = key.split("/")
+        if len(parts) != 3:
+            raise InvalidInput(f"a topic's key has three parts, got {key[:80]!r}", field="key")
+        return cls(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """The whole state of a channel: what a subscriber is shown first, and after every change.
+
+    Attributes:
+        sequence: Rises with every change; of two states the one with the higher sequence is the later.
+        body: Plain JSON members that go into the message.
+    """
+
+    sequence: int
+    body: Mapping[str, Any]

@@ -1,0 +1,169 @@
+"""Telling that a run went on never stands in the run's way, and posting tells gone from busy."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from daymark.adapters.events import AnnouncedJournal, RunEvents
+from daymark.adapters.memory.run_journal import MemoryRunJournal
+from daymark.adapters.websocket import MAX_POST_BYTES, GatewayPoster, management_address, public_address
+from daymark.core.errors import Conflict, InvalidInput, Unavailable
+from daymark.monitoring.ports import Gone
+from daymark.operations.models import Transition, TransitionKind
+from tests.unit.push_world import CLOSE_RUN, DAY, NOW
+
+
+class Client:
+    """A client whose every call is recorded and answered, or fails, as planned."""
+
+    def __init__(self, answer: Any = None, failure: Exception | None = None) -> None:
+        self.answer, self.failure, self.calls = answer, failure, []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            self.calls.append((name, arguments))
+            if self.failure is not None:
+                raise self.failure
+            return self.answer
+
+        return call
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Call")
+
+
+TAKEN = {"FailedEntryCount": 0, "Entries": [{"EventId": "e1"}]}
+LINES = [Transition(place, TransitionKind.OPENED, NOW) for place in range(3)]
+FAILURES = [
+    refusal("InternalException", 500),
+    refusal("ThrottlingException"),
+    refusal("AccessDeniedException", 403),
+    refusal("ResourceNotFoundException"),
+    ReadTimeoutError(endpoint_url="x"),
+    ValueError("a defect"),
+]
+
+
+def test_every_append_is_told_after_it_stands_and_an_empty_one_is_none(monkeypatch):
+    monkeypatch.setattr("daymark.adapters.events.logger", lambda: pytest.fail("a failure was logged"))
+    client = Client(TAKEN)
+    journal = AnnouncedJournal(MemoryRunJournal(), RunEvents("daymark", client))
+    journal.append(CLOSE_RUN, LINES[:2])
+    journal.append(CLOSE_RUN, [])
+    journal.append(CLOSE_RUN, LINES[2:])
+    entries = [arguments["Entries"] for _, arguments in client.calls]
+    assert [len(each) for each in entries] == [1, 1]
+    first, second = (each[0] for each in entries)
+    assert {name: first[name] for name in ("EventBusName", "Source", "DetailType")} == {
+        "EventBusName": "daymark", "Source": "daymark.operations", "DetailType": "RunProgressed",
+    }  # fmt: skip
+    assert json.loads(first["Detail"]) == {"version": 1, "run_id": "2018-02-05/MARKET_CLOSE#1", "sequence": 2}
+    assert json.loads(second["Detail"])["sequence"] == 3
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+def test_an_append_stands_whatever_telling_it_meets(failure):
+    inner = MemoryRunJournal()
+    AnnouncedJournal(inner, RunEvents("daymark", Client(failure=failure))).append(CLOSE_RUN, LINES)
+    assert list(inner.read(CLOSE_RUN)) == LINES
+
+
+def test_an_append_stands_although_the_bus_refused_the_entry():
+    inner, client = MemoryRunJournal(), Client({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]})
+    AnnouncedJournal(inner, RunEvents("daymark", client)).append(CLOSE_RUN, LINES)
+    assert list(inner.read(CLOSE_RUN)) == LINES
+    with pytest.raises(Unavailable, match="ThrottlingException"):
+        RunEvents("daymark", client).progressed(CLOSE_RUN, 1)
+
+
+def test_what_was_not_appended_is_not_told():
+    client = Client(TAKEN)
+    journal = AnnouncedJournal(MemoryRunJournal(), RunEvents("daymark", client))
+    with pytest.raises(Conflict):
+        journal.append(CLOSE_RUN, LINES[1:])
+    assert client.calls == []
+
+
+def test_an_append_whose_answer_was_lost_is_told_and_still_fails():
+    class Losing(MemoryRunJournal):
+        def append(self, run, transitions):
+            super().append(run, transitions)
+            raise Unavailable("no answer")
+
+    client = Client(TAKEN)
+    with pytest.raises(Unavailable):
+        AnnouncedJournal(Losing(), RunEvents("daymark", client)).append(CLOSE_RUN, LINES)
+    assert len(client.calls) == 1
+
+
+def test_reading_passes_through():
+    inner = MemoryRunJournal()
+    inner.append(CLOSE_RUN, LINES)
+    journal = AnnouncedJournal(inner, RunEvents("daymark", Client(TAKEN)))
+    assert list(journal.read(CLOSE_RUN)) == LINES
+    assert list(journal.runs(DAY)) == [CLOSE_RUN]
+    assert journal.latest(DAY, CLOSE_RUN.phase) == CLOSE_RUN
+    assert list(journal.session_dates(3)) == [DAY]
+
+
+def test_a_post_and_a_farewell_go_to_the_connection():
+    client = Client({})
+    poster = GatewayPoster(client)
+    poster.post("c1=", "é")
+    poster.hang_up("c1=")
+    assert client.calls == [
+        ("post_to_connection", {"ConnectionId": "c1=", "Data": "é".encode()}),
+        ("delete_connection", {"ConnectionId": "c1="}),
+    ]
+
+
+@pytest.mark.parametrize("failure", [refusal("GoneException", 410), refusal("410", 410)])
+def test_a_closed_connection_is_gone_and_hanging_up_on_it_is_let_pass(failure):
+    poster = GatewayPoster(Client(failure=failure))
+    with pytest.raises(Gone):
+        poster.post("c1", "x")
+    poster.hang_up("c1")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [refusal("LimitExceededException", 429), refusal("TooManyRequestsException", 429), refusal("InternalServerError", 500),
+     ReadTimeoutError(endpoint_url="x")],
+)  # fmt: skip
+def test_a_busy_gateway_is_unavailable(failure):
+    poster = GatewayPoster(Client(failure=failure))
+    for call in (lambda: poster.post("c1", "x"), lambda: poster.hang_up("c1")):
+        with pytest.raises(Unavailable):
+            call()
+
+
+def test_any_other_refusal_is_a_defect():
+    with pytest.raises(ClientError):
+        GatewayPoster(Client(failure=refusal("PayloadTooLargeException", 413))).post("c1", "x")
+
+
+def test_what_the_gateway_would_not_take_is_not_sent():
+    client = Client({})
+    GatewayPoster(client).post("c1", "x" * MAX_POST_BYTES)
+    with pytest.raises(InvalidInput):
+        GatewayPoster(client).post("c1", "x" * (MAX_POST_BYTES + 1))
+    assert len(client.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "environment"), [("", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}), ("/path", {}), ("http://elsewhere/x", {}), ("x", {})]
+)
+def test_an_endpoint_that_is_neither_address_nor_path_is_refused(endpoint, environment):
+    for address in (management_address, public_address):
+        with pytest.raises(InvalidInput) as refused:
+            address(endpoint, environment)
+        assert refused.value.field == "websocket_endpoint"
+
+
+def test_a_path_is_taken_below_the_one_address_of_the_embedded_cloud():
+    assert public_address("/_aws/x/live", {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566/"}) == "ws://127.0.0.1:4566/_aws/x/live"
