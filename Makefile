@@ -18,7 +18,7 @@ DEV_STAMP := .venv/dev.stamp
 EMULATOR_STAMP := .daymark/emulator/installed.stamp
 NODE_STAMP := node_modules/installed.stamp
 
-.PHONY: help run test test-full bench lint format synth lock clean
+.PHONY: help run test test-full mutants bench lint format synth lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,8 +29,12 @@ run: $(RUN_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the trading day here an
 test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the quick suite (under ten minutes on two cores)
 	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 $(PYTEST_ARGS)
 
-test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed of every simulation
-	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(PYTEST_ARGS)
+test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed, then break every guard (SHARD=2/5 for one part of five)
+	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(if $(SHARD),--shard '$(SHARD)') $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.mutation $(if $(SHARD),--shard '$(SHARD)') $(MUTANTS)
+
+mutants: $(DEV_STAMP) ## Break the guards one by one; a test must fail (MUTANTS='--sample 20 daymark.core.lots')
+	@$(BIN)/python -m tests.mutation $(if $(SHARD),--shard '$(SHARD)') $(MUTANTS)
 
 bench: $(DEV_STAMP) ## Measure against the peers and write benchmarks/results
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; for file in benchmarks/[a-z]*.py; do case $$file in */recording.py|*/readme.py) ;; *) echo "== $$file"; name=$${file#benchmarks/}; PYTHONPATH=functions $(BIN)/python -m "benchmarks.$${name%.py}" || exit 1;; esac; done

@@ -87,11 +87,9 @@ def main() -> None:
     days = synthetic(POSITION_DAYS)
     subset = days.first(DECIMAL_SUBSET)
     exponents = (-4, -4, -4, -4, -2)
-    rows = [
-        tuple(Decimal(int(cell)).scaleb(exponent) for cell, exponent in zip(cells, exponents, strict=True))
-        for cells in zip(*subset.columns(), strict=True)
-    ]
-    exact = decimal_loop(rows)  # type: ignore[arg-type]
+    decimals = [[Decimal(int(cell)).scaleb(power) for cell in column] for column, power in zip(subset.columns(), exponents, strict=True)]
+    rows = list(zip(*decimals, strict=True))
+    exact = decimal_loop(rows)
     if [int(value.scaleb(2)) for value in exact] != results_in_cents(*subset.columns()).tolist():
         raise SystemExit("the kernel and the Decimal rule disagree")
     arrays = float_arrays(days)
@@ -102,7 +100,7 @@ def main() -> None:
     wrong = int((np.round(floats * 100).astype(np.int64) != cents).sum())
     kernel = milliseconds(lambda: results_in_cents(*days.columns()))
     plain = milliseconds(lambda: float_results(arrays))
-    loop = milliseconds(lambda: decimal_loop(rows), repeats=3) * POSITION_DAYS / DECIMAL_SUBSET  # type: ignore[arg-type]
+    loop = milliseconds(lambda: decimal_loop(rows), repeats=3) * POSITION_DAYS / DECIMAL_SUBSET
     row = BenchmarkRow(
         name="profit and loss of 1,000,000 position-days",
         value=kernel,

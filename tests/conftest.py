@@ -9,11 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
+from tests.shards import Shard, ShardedSuite
+from tests.time_table import TimeTable
 
 PROJECT = Path(__file__).resolve().parents[1]
 QUIET = {"unit", "properties", "reference", "simulation", "architecture"}
@@ -21,10 +24,34 @@ EMULATOR_PYTHON = PROJECT / ".daymark" / "emulator" / "bin" / "python"
 
 # Node comes from this environment, as for the users; a system's own Node, if any, plays no part.
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+# No test fails by time.
+hypothesis.settings.register_profile("daymark", deadline=None)
+hypothesis.settings.load_profile("daymark")
 # No test may reach an account by accident, whatever the caller's shell holds.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take a part of the suite."""
+    parser.addoption("--shard", default="", metavar="k/n", help="run the k-th of n parts of the suite, which together hold every test once")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Divide the suite and tell its time."""
+    try:
+        shard = Shard.parse(config.getoption("--shard"))
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+    config.pluginmanager.register(ShardedSuite(shard), "daymark-shards")
+    config.pluginmanager.register(TimeTable(), "daymark-time-table")
+
+
+@pytest.fixture(scope="session")
+def shard(request: pytest.FixtureRequest) -> Shard:
+    """The part of the suite that runs."""
+    return Shard.parse(request.config.getoption("--shard"))
 
 
 @pytest.fixture(autouse=True)

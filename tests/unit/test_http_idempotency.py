@@ -80,3 +80,5 @@ def test_a_payload_is_hashed_with_its_operation_whatever_its_order() -> None:
     assert payload_hash("start", {"a": 1, "b": 2}) == payload_hash("start", {"b": 2, "a": 1})
     assert payload_hash("start", {"a": 1}) != payload_hash("retry", {"a": 1})
     assert payload_hash("start", {"a": 1}) != payload_hash("start", {"a": "1"})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        payload_hash("start", {"a": float("nan")})

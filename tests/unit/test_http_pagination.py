@@ -73,6 +73,9 @@ def test_pages_joined_are_all_rows(names: set[str], limit: int) -> None:
     rows, position, joined = sorted(names), None, []
     while True:
         page, last = after_position(rows, str, position, limit)
+        # Every page but the last is full, and no page is empty unless nothing is there at all.
+        assert len(page) == (limit if last is not None else min(limit, len(rows) - len(joined)))
+        assert page or not rows
         joined += page
         if last is None:
             break

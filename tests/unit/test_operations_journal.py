@@ -9,8 +9,8 @@ import pytest
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
-from daymark.core.fence import Claim, Fence
-from daymark.operations.journal import ImpossibleTransition, fold
+from daymark.core.fence import Fence
+from daymark.operations.journal import Draft, ImpossibleTransition, fold
 from daymark.operations.models import (
     OperationPhase,
     RunId,
@@ -52,6 +52,19 @@ def test_the_state_is_what_the_lines_say():
     assert state.tasks["load"].not_before == AT + timedelta(seconds=5)
     assert state.tasks["mark"].status is TaskStatus.PENDING
     assert fold(RUN, TASKS, []).status is None
+
+
+def test_a_try_may_start_at_the_very_instant_it_waited_for():
+    # The lines are a second apart: the third is written at AT + 2 s, the fourth at AT + 3 s.
+    due = (AT + timedelta(seconds=3)).isoformat()
+    state = fold(RUN, TASKS, journal(OPENED, LOAD, ("retried", "load", 1, {"not_before": due}), ("dispatched", "load", 2, None)))
+    assert state.tasks["load"].status is TaskStatus.RUNNING
+
+
+def test_a_drafted_line_that_is_no_try_has_the_number_zero():
+    draft = Draft.upon(fold(RUN, TASKS, journal(OPENED, LOAD, ("failed", "load", 1, {}))), AT)
+    draft.write(TransitionKind.SKIPPED, "mark", body={"reason": "load failed"})
+    assert draft.lines == [Transition(3, TransitionKind.SKIPPED, AT, "mark", 0, {"reason": "load failed"})]
 
 
 def test_a_later_state_leaves_the_earlier_as_it_was():
@@ -145,15 +158,15 @@ def test_memory_ledger_fences_and_remembers():
         ledger.current("day")
     first = ledger.open("day", "us-east-1")
     assert first == Fence("day", "us-east-1", 1)
-    assert ledger.claim("row", "a", first) is Claim.FIRST
-    assert ledger.claim("row", "a", first) is Claim.REPEAT
+    ledger.claim({"row": "a"}, first)
+    ledger.claim({"row": "a"}, first)
     with pytest.raises(Conflict):
-        ledger.claim("row", "b", first)
+        ledger.claim({"row": "b"}, first)
     second = ledger.open("day", "us-west-2")
     assert ledger.current("day") == second == Fence("day", "us-west-2", 2)
     with pytest.raises(StaleFence):
-        ledger.claim("row", "a", first)
+        ledger.claim({"row": "a"}, first)
     with pytest.raises(StaleFence):
-        ledger.claim("other", "a", Fence("day", "us-east-1", 2))
-    assert ledger.claim("row", "a", second) is Claim.REPEAT
-    assert ledger.claim("row", "b", ledger.open("other day", "us-east-1")) is Claim.FIRST
+        ledger.claim({"other": "a"}, Fence("day", "us-east-1", 2))
+    ledger.claim({"row": "a"}, second)
+    ledger.claim({"row": "b"}, ledger.open("other day", "us-east-1"))

@@ -191,6 +191,43 @@ def test_quiet_means_past_every_instant_at_which_the_driver_should_have_spoken()
     assert not is_quiet(opened(task("load")), AT + timedelta(seconds=299), Limits())
 
 
+def test_a_run_that_waits_to_try_again_is_not_quiet_before_the_hold_after_that_instant():
+    _, state = stepped(opened(task("load")), AT)
+    state = settled(state, outcome("load", error="unavailable", retryable=True))
+    again = state.tasks["load"].not_before
+    assert again > AT
+    assert not is_quiet(state, again + timedelta(seconds=300) - timedelta(microseconds=1), Limits())
+    assert is_quiet(state, again + timedelta(seconds=300), Limits())
+
+
+def test_a_retry_that_is_due_under_a_full_cap_waits_for_the_task_that_fills_it():
+    state = opened(task("first", priority=P.CRITICAL), task("second", timeout=60))
+    _, state = stepped(state, AT, Limits(cap=1))
+    state = settled(state, outcome("first", error="unavailable", retryable=True))
+    decision, state = stepped(state, AT, Limits(cap=1))
+    assert decision == Dispatch((("second", 1),))
+    # From the retry's instant on (below 2 s) only the second's outcome, or its loss 90 s after it started, changes anything.
+    due = state.tasks["first"].not_before
+    assert stepped(state, due, Limits(cap=1))[0] == Wait(math.ceil((AT + timedelta(seconds=90) - due).total_seconds()))
+
+
+def test_no_wait_goes_beyond_the_budget():
+    limits = Limits(budget=timedelta(seconds=30))
+    _, state = stepped(opened(task("slow", timeout=60), task("later", "slow")), AT, limits)
+    assert stepped(state, AT + timedelta(seconds=4), limits)[0] == Wait(26)
+
+
+def test_the_reason_names_the_most_urgent_failure_and_counts_the_others():
+    state = opened(task("note", priority=P.LOW), task("mark", priority=P.CRITICAL), task("load"), task("after_load", "load"))
+    _, state = stepped(state, AT)
+    failing = [outcome(name, error="invalid_input") for name in ("note", "mark", "load")]
+    decision, _ = stepped(settled(state, *failing), AT)
+    assert decision == End(RunStatus.FAILED, "mark failed: mark went wrong (and 2 more failed); 1 skipped")
+    _, state = stepped(opened(task("note", priority=P.LOW), task("mark", priority=P.CRITICAL)), AT)
+    decision, _ = stepped(settled(state, *failing[:2]), AT)
+    assert decision == End(RunStatus.FAILED, "mark failed: mark went wrong (and 1 more failed)")
+
+
 def test_rehearsal_names_the_waves():
     tasks = definitions(task("d", "b", "c"), task("a"), task("b", "a", priority=P.LOW), task("c", "a"), task("e", priority=P.CRITICAL))
     assert rehearse(RUN, tasks, 2, AT) == (("e", "a"), ("c", "b"), ("d",))

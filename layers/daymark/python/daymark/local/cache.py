@@ -56,7 +56,7 @@ class Cache:
             "logfile": str(self._workspace.home / "redis.log"),
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        subprocess.run([_server(), *arguments], check=True, stdout=subprocess.DEVNULL, timeout=20)  # noqa: S603
+        subprocess.run([_server(), *arguments], check=True, stdout=subprocess.DEVNULL, timeout=20)  # noqa: S603 - our own arguments
         for _ in range(50):
             if self.is_running():
                 return

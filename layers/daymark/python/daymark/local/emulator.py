@@ -137,7 +137,7 @@ class Emulator:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._workspace.endpoint}/_ministack/health", timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self._workspace.endpoint}/_ministack/health", timeout=2) as answer:  # noqa: S310 - our own address
                 return bool(json.load(answer))
         except (OSError, ValueError):
             return False

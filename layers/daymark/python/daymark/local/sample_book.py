@@ -69,7 +69,8 @@ def sample_book(history: PriceHistoryFiles, seed: int = SEED) -> SampleBook:
     first_sessions: dict[int, date] = {}
     for session in market.sessions:
         first_sessions.setdefault(session.year, session)
-    records = tuple(_live(plan, market, random.Random(f"{seed}/{plan.portfolio.portfolio_id}")) for plan in account_plans(first_sessions))  # noqa: S311
+    plans = account_plans(first_sessions)
+    records = tuple(_live(plan, market, random.Random(f"{seed}/{plan.portfolio.portfolio_id}")) for plan in plans)  # noqa: S311 - a sample
     return SampleBook(instruments(), households(), records, users())
 
 

@@ -49,7 +49,7 @@ def _configured(drawing: Any) -> Any:
 
 
 def _data(rows: list[dict[str, Any]]) -> Any:
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]  # altair leaves its signature untyped
 
 
 def _history(chart: HistoryChart) -> Any:
