@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.apigatewaymanagementapi.models import apigatewaymanagementapi_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
@@ -125,8 +126,6 @@ def test_when_the_table_does_not_answer_nobody_gets_in(services, monkeypatch):
     class Throttling:
         def __getattr__(self, name):
             def call(**_arguments):
-                from botocore.exceptions import ClientError  # noqa: PLC0415
-
                 raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
 
             return call

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from daymark.adapters.dynamodb.client import s3_client
@@ -56,8 +57,6 @@ def test_profit_and_loss_is_value_change_less_flows_by_the_rest_interface(instal
 
 
 def test_reports_can_be_opened_through_their_links(installation: Installation) -> None:
-    import httpx  # noqa: PLC0415
-
     user = installation.user("operations", "summit")
     reports = installation.get(f"/v1/operations/reports?session_date={SESSION}", user).json()
     assert reports["items"]

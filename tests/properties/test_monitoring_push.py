@@ -72,7 +72,7 @@ class TimedPushWorld(PushWorld):
             post(connection_id, text)
             self.posts.append((self.clock.now(), *self.poster.posted[-1]))
 
-        self.poster.post = timed  # type: ignore[method-assign]
+        self.poster.post = timed
 
 
 NAMES = ("risk 5", "risk 50", "client 50")

@@ -265,8 +265,8 @@ def test_realised_gain_is_amount_less_basis_of_the_lots_sold(book: Book) -> None
 @given(ALL_BOOKS, st.randoms(use_true_random=False))
 def test_order_of_lots_and_targets_changes_nothing(book: Book, random: object) -> None:
     lots, targets = list(book.lots), list(book.portfolio.targets)
-    random.shuffle(lots)  # type: ignore[attr-defined]
-    random.shuffle(targets)  # type: ignore[attr-defined]
+    random.shuffle(lots)
+    random.shuffle(targets)
     shuffled = replace(book, lots=tuple(lots), portfolio=replace(book.portfolio, targets=tuple(targets)))
     assert shuffled.propose() == book.propose()
     assert measure_drift(shuffled.portfolio, shuffled.mark()) == measure_drift(book.portfolio, book.mark())

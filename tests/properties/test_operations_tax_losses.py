@@ -119,9 +119,9 @@ def test_order_of_rows_changes_nothing(household: list[PortfolioRecord], plans: 
     shuffled = []
     for record in household:
         lots = list(record.lots)
-        random.shuffle(lots)  # type: ignore[attr-defined]
+        random.shuffle(lots)
         shuffled.append(replace(record, lots=tuple(lots)))
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert find(shuffled, list(reversed(plans))) == find(household, plans)
 
 

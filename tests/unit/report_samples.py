@@ -155,10 +155,10 @@ def empty_portfolio() -> ClientDay:
 def only_cash() -> ClientDay:
     """Funded, nothing bought yet, every task done."""
     day = client_day((), cash="250000.00", sessions=1)
-    day.bodies[K.LIMITS].update(breaches=[], largest_position=None)  # type: ignore[attr-defined]
-    day.bodies[K.REBALANCING].update(trades=[])  # type: ignore[attr-defined]
-    day.bodies[K.TAX_LOSSES].update(candidates=[], refused=[], total_loss="0.00")  # type: ignore[attr-defined]
-    day.bodies[K.RECONCILIATION].update(breaks=[])  # type: ignore[attr-defined]
+    day.bodies[K.LIMITS].update(breaches=[], largest_position=None)
+    day.bodies[K.REBALANCING].update(trades=[])
+    day.bodies[K.TAX_LOSSES].update(candidates=[], refused=[], total_loss="0.00")
+    day.bodies[K.RECONCILIATION].update(breaks=[])
     return day
 
 

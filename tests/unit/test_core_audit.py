@@ -65,7 +65,7 @@ def test_a_session_date_is_a_date():
 def test_an_entry_keeps_its_own_copy_as_a_store_would_give_it_back():
     body = {"rows": (1, 2), "inner": {"a": 1}}
     entry = first(body)
-    body["inner"]["a"] = 2  # type: ignore[index]
+    body["inner"]["a"] = 2
     assert entry.body == {"rows": [1, 2], "inner": {"a": 1}}
     assert verify([entry]) is None
 

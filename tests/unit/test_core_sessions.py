@@ -84,7 +84,7 @@ def test_no_question_outside_the_table_is_answered():
 @pytest.mark.parametrize("day", [datetime(2018, 2, 5, tzinfo=UTC), "2018-02-05", None])
 def test_a_session_is_named_by_a_date(day: object):
     with pytest.raises(InvalidInput) as refused:
-        CALENDAR.is_session(day)  # type: ignore[arg-type]
+        CALENDAR.is_session(day)
     assert refused.value.field == "session_date"
 
 

@@ -67,7 +67,7 @@ def renderer() -> RecordingRenderer:
 
 @pytest.fixture
 def tasks(world: World, renderer: RecordingRenderer) -> ReportTasks:
-    return ReportTasks(FlatDesk(), world.book, world.marks, world.records, world.journal, world.documents, renderer)  # type: ignore[arg-type]
+    return ReportTasks(FlatDesk(), world.book, world.marks, world.records, world.journal, world.documents, renderer)
 
 
 def context(attempt: int = 1) -> TaskContext:
@@ -99,7 +99,7 @@ def test_a_stale_run_files_nothing(world: World, renderer: RecordingRenderer) ->
     fences.open("test", "us-east-1")
     fences.open("test", "us-west-2")
     documents = MemoryDocuments(fences)
-    stale = ReportTasks(FlatDesk(), world.book, world.marks, world.records, world.journal, documents, renderer)  # type: ignore[arg-type]
+    stale = ReportTasks(FlatDesk(), world.book, world.marks, world.records, world.journal, documents, renderer)
     with pytest.raises(StaleFence):
         stale.publish_client_reports(context())
     assert documents.keys("") == [] and world.records.find("northstar", DAY) == []

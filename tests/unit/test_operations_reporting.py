@@ -200,12 +200,12 @@ def test_the_operations_report_names_what_was_lost_and_why() -> None:
     chart = next(block for block in section(report, "Mid day").blocks if isinstance(block, TimelineChart))
     assert [span.task for span in chart.spans] == ["check_session", "propose_rebalancing"]
     assert (chart.spans[0].begin_seconds, chart.spans[0].end_seconds) == (0.04, 0.24)
-    assert "37.32%" in section(report, "Volatility regime").blocks[0].text  # type: ignore[union-attr]
+    assert "37.32%" in section(report, "Volatility regime").blocks[0].text
 
 
 def test_an_operations_report_of_a_day_that_hardly_began() -> None:
     report = operations_report(DAY, [], None, None)
-    assert section(report, "Price quality").blocks[0].tone is Tone.ALERT  # type: ignore[union-attr]
+    assert section(report, "Price quality").blocks[0].tone is Tone.ALERT
 
 
 def test_the_later_phase_counts_whatever_order_records_come_in() -> None:

@@ -35,7 +35,7 @@ CLOSES = {"GE": close("GE", "15"), "GE-B": close("GE-B", "15"), "KO": close("KO"
 
 def find(*household: PortfolioRecord, **options: object) -> TaxLosses:
     """The answer for the portfolio named ``hers``."""
-    return find_tax_losses(household, CLOSES, ON, CLOSE, **options)["hers"]  # type: ignore[arg-type]
+    return find_tax_losses(household, CLOSES, ON, CLOSE, **options)["hers"]
 
 
 def reason(*household: PortfolioRecord, **options: object) -> str:
@@ -201,5 +201,5 @@ def test_bad_input_is_refused_by_field() -> None:
         ([mine], {"GE": close("GE", "NaN")}, {}, "closes[GE]"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            find_tax_losses(household, closes, ON, CLOSE, **options)  # type: ignore[arg-type]
+            find_tax_losses(household, closes, ON, CLOSE, **options)
         assert refused.value.field == field

@@ -88,7 +88,7 @@ def custodian_statement(
     for record in records:
         lines += _lines(record, closes, instruments, session_date)
     tenant = records[0].portfolio.tenant if records else "-"
-    rng = random.Random(f"{tenant}/{session_date.isoformat()}")  # noqa: S311
+    rng = random.Random(f"{tenant}/{session_date.isoformat()}")  # noqa: S311 - a sample, nothing secret
     portfolios = [record.portfolio.portfolio_id for record in records]
     rng.shuffle(portfolios)
     done: list[PlantedBreak] = []

@@ -130,10 +130,11 @@ class DynamoConnections:
 
     def _transact(self, actions: Sequence[dict[str, Any]]) -> None:
         """All or none; two messages of one connection may meet on its row, and the loser tries again."""
+        items: list[Any] = list(actions)
         for retry in range(1, TRIES_UNDER_CONTENTION + 1):
             try:
                 with translated(f"writing table {self._table.name}"):
-                    self._client.transact_write_items(TransactItems=list(actions))  # type: ignore[arg-type]
+                    self._client.transact_write_items(TransactItems=items)
             except Contended:
                 if retry == TRIES_UNDER_CONTENTION:
                     raise
