@@ -136,6 +136,28 @@ def test_every_record_has_its_section() -> None:
     assert column(table(section(report, "Proposed trades")), 5) == ["+151.86", "–"]
 
 
+def test_a_proposed_wash_sale_is_told_with_the_purchase_that_makes_it_one() -> None:
+    day = client_day()
+    wash = {
+        "lot_id": "L1",
+        "quantity": "5",
+        "disallowed_loss": "1250.00",
+        "permanent": False,
+        "bought_in": "NS-P03",
+        "bought": "2018-01-22",
+    }
+    day.bodies[RecordKind.REBALANCING]["trades"][0]["wash_sales"] = [wash, wash | {"permanent": True}]
+
+    told = [block.text for block in section(client_report(day), "Proposed trades").blocks if isinstance(block, Paragraph)]
+
+    assert told == [
+        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would not count for now,"
+        " because of the purchase of 22 January 2018 in NS-P03.",
+        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would not count, for good,"
+        " because of the purchase of 22 January 2018 in NS-P03.",
+    ]
+
+
 def test_the_report_says_what_is_real_and_what_is_synthetic() -> None:
     report = client_report(client_day())
     rows = table(section(report, "About the data")).rows

@@ -87,7 +87,17 @@ def trades_section(body: Body | None, names: Mapping[str, str]) -> Section:
     )  # fmt: skip
     lead = f"Proposals only: nothing has been ordered. Priced at the close of {_as_of(body)} ({body['price_label']}); "
     lead += f"they would turn over {percent(body['turnover'], 1)} of the portfolio and leave {money(body['cash_after'])} in cash."
-    return Section(title, lead, (Table(columns, rows), *left))
+    washes = (_wash_sale(trade["instrument_id"], wash) for trade in body["trades"] for wash in trade.get("wash_sales", ()))
+    return Section(title, lead, (Table(columns, rows), *washes, *left))
+
+
+def _wash_sale(instrument_id: str, wash: Body) -> Paragraph:
+    """What of a proposed sale's loss the tax would not accept, and which purchase makes it so."""
+    text = f"Selling {instrument_id} would be a wash sale: {money(wash['disallowed_loss'])} of the loss would not count"
+    text += ", for good," if wash["permanent"] else " for now,"
+    return Paragraph(
+        f"{text} because of the purchase of {long_date(date.fromisoformat(wash['bought']))} in {wash['bought_in']}.", Tone.SOFT
+    )
 
 
 def limits_section(body: Body | None, portfolio: Portfolio) -> Section:
