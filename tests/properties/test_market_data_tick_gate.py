@@ -1,0 +1,276 @@
+"""The tick gate and conflation against a plain loop over rows, for any stream and any cut of it into blocks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daymark.contracts.dbn_records import UNDEFINED_PRICE, UNDEFINED_TIME, Action
+from daymark.contracts.ticks import COLUMNS, Ticks
+from daymark.core.errors import InvalidInput
+from daymark.market_data.conflation import HotQuotes
+from daymark.market_data.tick_gate import TickGate, TickRules, Verdict
+
+ONE = 1_000_000_000
+OPEN, CLOSE = 1_517_841_000 * ONE, 1_517_864_400 * ONE  # 2018-02-05 09:30 and 16:00 in New York
+RULES = TickRules(OPEN, CLOSE, spread=0.05, band=0.10, reanchor_after=3, ahead_ns=1_000, age_ns=5_000)
+SYMBOLS, PUBLISHERS = 3, (7, 2)
+REFERENCES = np.array([100 * ONE, 0, 50 * ONE], dtype=np.int64)
+
+PRICE = st.one_of(
+    st.integers(90, 130).map(lambda units: units * ONE),
+    st.integers(-2, 2000).map(lambda units: units * ONE),
+    st.sampled_from([UNDEFINED_PRICE, UNDEFINED_PRICE - 1, -(2**63), 0]),
+)
+TIME = st.one_of(st.integers(OPEN, OPEN + 12), st.sampled_from([0, OPEN - 1, CLOSE, CLOSE + 1, 2**63, UNDEFINED_TIME]))
+
+
+@st.composite
+def rows(draw):
+    event = draw(TIME)
+    received = draw(st.one_of(st.just(event), TIME, st.integers(-1_001, 5_001).map(lambda late: min(max(event + late, 0), UNDEFINED_TIME))))
+    bid = draw(PRICE)
+    ask = draw(st.one_of(st.just(bid), st.integers(-1, 7).map(lambda width: max(min(bid + width * ONE, UNDEFINED_PRICE), -(2**63))), PRICE))
+    price = draw(st.one_of(st.just(bid), st.just(ask), PRICE))
+    return {
+        "instrument": draw(st.sampled_from([0, 1, 2, 0, 1, 2, SYMBOLS, 2**32 - 1])),
+        "publisher": draw(st.sampled_from([7, 2, 7, 2, 3, 65_535])),
+        "sequence": draw(st.one_of(st.integers(0, 12), st.just(2**32 - 1))),
+        "ts_event": event,
+        "ts_recv": received,
+        "bid": bid,
+        "ask": ask,
+        "price": max(price, -(2**63)),
+        "bid_size": draw(st.integers(0, 9)),
+        "ask_size": draw(st.integers(0, 9)),
+        "size": draw(st.integers(0, 9)),
+        "action": draw(st.sampled_from([Action.TRADE, Action.MODIFY])),
+        "flags": 0,
+    }
+
+
+def ticks_of(listed):
+    return Ticks(**{name: np.array([row[name] for row in listed], dtype=dtype) for name, dtype in COLUMNS.items()})
+
+
+class PlainGate:
+    """The same rules, one row after the other, in Python's own integers."""
+
+    def __init__(self):
+        self.last, self.reference, self.refused = {}, {}, {}
+
+    def judge(self, row):
+        if row["instrument"] >= SYMBOLS:
+            return Verdict.UNKNOWN_SYMBOL
+        if row["publisher"] not in PUBLISHERS:
+            return Verdict.UNKNOWN_PUBLISHER
+        key = row["publisher"], row["instrument"]
+        if row["sequence"] <= self.last.get(key, -1):
+            return Verdict.REPEATED
+        self.last[key] = row["sequence"]
+        verdict, level = self.alone(row)
+        return self.in_band(key, level) if verdict is Verdict.TAKEN else verdict
+
+    @staticmethod
+    def alone(row):
+        bid, ask, price, event, received = (row[name] for name in ("bid", "ask", "price", "ts_event", "ts_recv"))
+        quoted = bid != UNDEFINED_PRICE and ask != UNDEFINED_PRICE
+        traded = row["action"] == Action.TRADE and price != UNDEFINED_PRICE
+        if not quoted and not traded:
+            return Verdict.NO_PRICE, 0
+        if any(not 0 < one <= UNDEFINED_PRICE // 4 for one in ([bid, ask] if quoted else []) + ([price] if traded else [])):
+            return Verdict.NOT_POSITIVE, 0
+        if quoted and ask < bid:
+            return Verdict.CROSSED, 0
+        if quoted and 2.0 * (ask - bid) > RULES.spread * (bid + ask):
+            return Verdict.WIDE_SPREAD, 0
+        if quoted and traded and not bid - (ask - bid) <= price <= ask + (ask - bid):
+            return Verdict.OFF_MARKET, 0
+        if not OPEN <= event <= CLOSE:
+            return Verdict.OUTSIDE_SESSION, 0
+        # An undefined or absurd receipt wraps to a number of its own; it is refused one way or the other.
+        late = (received - event + 2**63) % 2**64 - 2**63
+        if late < -RULES.ahead_ns:
+            return Verdict.FUTURE, 0
+        if late > RULES.age_ns:
+            return Verdict.STALE, 0
+        return Verdict.TAKEN, bid + ask if quoted else 2 * price
+
+    def in_band(self, key, level):
+        good = self.reference.setdefault(key, 2 * int(REFERENCES[key[1]]))
+        if good and self.refused.get(key, 0) < RULES.reanchor_after and abs(level - good) > RULES.band * good:
+            self.refused[key] = self.refused.get(key, 0) + 1
+            return Verdict.OUTSIDE_BAND
+        self.reference[key], self.refused[key] = level, 0
+        return Verdict.TAKEN
+
+
+def new_gate():
+    return TickGate(RULES, SYMBOLS, PUBLISHERS, REFERENCES)
+
+
+def state_of(gate, hot):
+    kept = [gate.last_sequence, gate.reference_x2, gate.refused_in_a_row]
+    for latest in (hot.quotes, hot.trades):
+        kept += [latest.ts_event, latest.rank, *latest.columns.values()]
+    return [array.tolist() for array in kept]
+
+
+def run(ticks, cuts):
+    gate, hot = new_gate(), HotQuotes(SYMBOLS)
+    verdicts, superseded, kept = [], 0, 0
+    for start, end in zip([0, *cuts], [*cuts, len(ticks)], strict=True):
+        block = ticks.take(slice(start, end))
+        judged, taken, key = gate.judge(block)
+        assert sorted(taken.tolist()) == np.flatnonzero(judged == Verdict.TAKEN).tolist()
+        slots = {number: slot for slot, number in enumerate(PUBLISHERS)}
+        expected = [slots[int(block.publisher[row])] * SYMBOLS + int(block.instrument[row]) for row in taken]
+        assert key.tolist() == expected == sorted(expected)
+        changed, lost = hot.take(block, taken)
+        assert set(changed.tolist()) <= set(block.instrument[taken].tolist())
+        verdicts += judged.tolist()
+        superseded += lost
+        kept += len(taken) - lost
+    return verdicts, state_of(gate, hot), kept + superseded
+
+
+@settings(max_examples=400)
+@given(st.lists(rows(), max_size=40))
+def test_every_verdict_is_that_of_the_plain_loop(listed):
+    plain = PlainGate()
+    verdicts, _, taken = run(ticks_of(listed), [])
+    assert [Verdict(one).name for one in verdicts] == [plain.judge(row).name for row in listed]
+    assert taken == verdicts.count(Verdict.TAKEN)
+
+
+@settings(max_examples=300)
+@given(st.lists(rows(), max_size=40), st.lists(st.integers(0, 40), max_size=6))
+def test_any_cut_into_blocks_gives_the_same_verdicts_and_the_same_state(listed, cuts):
+    ticks = ticks_of(listed)
+    assert run(ticks, sorted(min(cut, len(ticks)) for cut in cuts))[:2] == run(ticks, [])[:2]
+
+
+@given(st.lists(rows(), max_size=40), st.integers(0, 40))
+def test_a_replay_from_any_place_takes_nothing_twice(listed, start):
+    ticks, gate, hot = ticks_of(listed), new_gate(), HotQuotes(SYMBOLS)
+    hot.take(ticks, gate.judge(ticks)[1])
+    before = state_of(gate, hot)
+    verdicts, taken, _ = gate.judge(ticks.take(slice(min(start, len(ticks)), None)))
+    assert len(taken) == 0
+    assert set(verdicts.tolist()) <= {Verdict.REPEATED, Verdict.UNKNOWN_SYMBOL, Verdict.UNKNOWN_PUBLISHER}
+    assert state_of(gate, hot) == before
+
+
+@given(st.lists(rows(), max_size=40), st.randoms(use_true_random=False))
+def test_the_latest_row_stands_whatever_the_order(listed, random):
+    good = [row for row in listed if row["instrument"] < SYMBOLS]
+    distinct = list({(row["ts_event"], row["publisher"], row["sequence"], row["instrument"]): row for row in good}.values())
+    shuffled = random.sample(distinct, len(distinct))
+    states = []
+    for order in (distinct, shuffled):
+        hot = HotQuotes(SYMBOLS)
+        hot.take(ticks_of(order), np.arange(len(order)))
+        states.append(state_of(new_gate(), hot))
+    assert states[0] == states[1]
+    quoted = [row for row in distinct if row["bid"] != UNDEFINED_PRICE != row["ask"]]
+    for symbol in range(SYMBOLS):
+        mine = [row for row in quoted if row["instrument"] == symbol]
+        last = max(mine, key=lambda row: (row["ts_event"], row["publisher"], row["sequence"]), default=None)
+        assert hot.quotes.columns["bid"][symbol] == (0 if last is None else last["bid"])
+
+
+def quote(sequence, middle, **others):
+    row = dict.fromkeys(COLUMNS, 0)
+    now = OPEN + sequence
+    row |= {"publisher": 7, "sequence": sequence, "ts_event": now, "ts_recv": now, "price": UNDEFINED_PRICE, "action": Action.MODIFY}
+    return row | {"bid": middle - ONE // 100, "ask": middle + ONE // 100} | others
+
+
+def named(listed):
+    return [Verdict(one).name for one in new_gate().judge(ticks_of(listed))[0]]
+
+
+def test_a_spike_is_refused_and_moves_no_reference():
+    assert named([quote(1, 101 * ONE), quote(2, 10_100 * ONE), quote(3, 102 * ONE)]) == ["TAKEN", "OUTSIDE_BAND", "TAKEN"]
+
+
+def test_a_price_that_stays_is_believed_after_three_refusals():
+    jump = [quote(number, 150 * ONE) for number in range(1, 6)]
+    assert named(jump) == ["OUTSIDE_BAND"] * 3 + ["TAKEN"] * 2
+
+
+def test_the_edge_of_the_band_is_inside():
+    assert named([quote(1, 110 * ONE)]) == ["TAKEN"]
+    assert named([quote(1, 110 * ONE + 1)]) == ["OUTSIDE_BAND"]
+
+
+def test_a_symbol_without_a_reference_takes_its_first_price():
+    assert named([quote(1, 999 * ONE, instrument=1), quote(2, 1 * ONE, instrument=1)]) == ["TAKEN", "OUTSIDE_BAND"]
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"bid": 100 * ONE, "ask": 100 * ONE - 1}, "CROSSED"),
+        ({"bid": 100 * ONE, "ask": 100 * ONE}, "TAKEN"),
+        ({"bid": 0, "ask": ONE}, "NOT_POSITIVE"),
+        ({"bid": 97 * ONE, "ask": 103 * ONE}, "WIDE_SPREAD"),
+        ({"bid": UNDEFINED_PRICE}, "NO_PRICE"),
+        ({"action": Action.TRADE, "price": 100 * ONE + 3 * ONE // 100}, "TAKEN"),
+        ({"action": Action.TRADE, "price": 100 * ONE + 3 * ONE // 100 + 1}, "OFF_MARKET"),
+        ({"ts_event": OPEN - 1, "ts_recv": OPEN - 1}, "OUTSIDE_SESSION"),
+        ({"ts_recv": OPEN + 1 - 1_001}, "FUTURE"),
+        ({"ts_recv": OPEN + 1 + 5_001}, "STALE"),
+        ({"instrument": 3}, "UNKNOWN_SYMBOL"),
+        ({"publisher": 8}, "UNKNOWN_PUBLISHER"),
+    ],
+)
+def test_each_reason_has_its_name(change, verdict):
+    assert named([quote(1, 100 * ONE, **change)]) == [verdict]
+
+
+def test_no_rows_change_nothing():
+    gate, hot = new_gate(), HotQuotes(SYMBOLS)
+    before = state_of(gate, hot)
+    verdicts, taken, key = gate.judge(Ticks.empty())
+    assert (len(verdicts), len(taken), len(key)) == (0, 0, 0)
+    assert [part.tolist() if hasattr(part, "tolist") else part for part in hot.take(Ticks.empty(), taken)] == [[], 0]
+    assert state_of(gate, hot) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"session_start": CLOSE, "session_end": CLOSE}, "session_start"),
+        ({"spread": 0.0}, "spread"),
+        ({"band": 1.0}, "band"),
+        ({"band": float("nan")}, "band"),
+        ({"reanchor_after": 0}, "reanchor_after"),
+        ({"age_ns": 0}, "age_ns"),
+        ({"ahead_ns": 0}, "ahead_ns"),
+    ],
+)
+def test_rules_that_mean_nothing_are_refused_by_name(wrong, field):
+    with pytest.raises(InvalidInput) as refused:
+        replace(RULES, **wrong)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("publishers", "references", "field"),
+    [
+        ((), REFERENCES, "publishers"),
+        ((7, 7), REFERENCES, "publishers"),
+        ((70_000,), REFERENCES, "publishers"),
+        ((7,), REFERENCES[:2], "references"),
+        ((7,), -REFERENCES, "references"),
+    ],
+)
+def test_a_gate_that_could_not_judge_is_refused(publishers, references, field):
+    with pytest.raises(InvalidInput) as refused:
+        TickGate(RULES, SYMBOLS, publishers, references)
+    assert refused.value.field == field
