@@ -1,0 +1,226 @@
+"""Live marks: when prices change, only the positions they touch are valued anew, each to the cent as at the close, in integers.
+
+A portfolio's value is at every moment the sum of its positions' cents and its cash: the same number that a full valuation gives,
+because integers add up in any order. So no drift can build up, and the periodic full pass is a proof, not a correction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from daymark.book.valuation import BLOCK, IntArray, int64_array, refuse_overflow, rounded_products
+from daymark.core.errors import Conflict, InvalidInput
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Who holds how much of what, ordered by instrument, so that one instrument's holders lie side by side.
+
+    Attributes:
+        starts: ``(n_instruments + 1,)`` int64; instrument ``i`` owns rows ``starts[i]:starts[i + 1]``.
+        portfolios: ``(n_rows,)`` int64 portfolio numbers.
+        quantities_1e4: ``(n_rows,)`` int64 counts of one ten-thousandth unit; negative when short.
+        classes: ``(n_instruments,)`` int64 asset-class number of each instrument.
+        n_portfolios: How many portfolios there are; those that hold nothing count too.
+        n_classes: How many asset classes there are; cash is none of them.
+    """
+
+    starts: IntArray
+    portfolios: IntArray
+    quantities_1e4: IntArray
+    classes: IntArray
+    n_portfolios: int
+    n_classes: int
+
+    @classmethod
+    def of(
+        cls,
+        instruments: npt.ArrayLike,
+        portfolios: npt.ArrayLike,
+        quantities_1e4: npt.ArrayLike,
+        classes: npt.ArrayLike,
+        n_portfolios: int,
+        n_classes: int,
+    ) -> Holdings:
+        """Holdings from rows in any order.
+
+        Args:
+            instruments: ``(n_rows,)`` instrument number of each row.
+            portfolios: ``(n_rows,)`` portfolio number of each row; a pair of the two occurs once.
+            quantities_1e4: ``(n_rows,)`` ten-thousandths of a unit.
+            classes: ``(n_instruments,)`` asset-class number of each instrument.
+            n_portfolios: Number of portfolios.
+            n_classes: Number of asset classes.
+
+        Raises:
+            InvalidInput: lengths differ, a number is out of range, or a portfolio holds an instrument in two rows.
+        """
+        held, owners = int64_array(instruments, "instruments"), int64_array(portfolios, "portfolios")
+        quantities, kinds = int64_array(quantities_1e4, "quantities_1e4"), int64_array(classes, "classes")
+        if not held.shape == owners.shape == quantities.shape or held.ndim != 1:
+            raise InvalidInput("instruments, portfolios and quantities must be columns of one length", field="quantities_1e4")
+        _in_range(held, len(kinds), "instruments")
+        _in_range(owners, n_portfolios, "portfolios")
+        _in_range(kinds, n_classes, "classes")
+        order = np.lexsort((owners, held))
+        held, owners = held[order], owners[order]
+        twice = np.flatnonzero((np.diff(held) == 0) & (np.diff(owners) == 0))
+        if len(twice):
+            raise InvalidInput(f"portfolio {owners[twice[0]]} holds instrument {held[twice[0]]} in two rows", field="portfolios")
+        starts = np.searchsorted(held, np.arange(len(kinds) + 1)).astype(np.int64)
+        return cls(starts, owners, quantities[order], kinds, n_portfolios, n_classes)
+
+    @property
+    def n_instruments(self) -> int:
+        """How many instruments there are, held or not."""
+        return len(self.classes)
+
+    def rows_of(self, instruments: IntArray) -> tuple[IntArray, IntArray]:
+        """Rows of some instruments and, for each row, the place of its instrument among those asked for."""
+        lengths = self.starts[instruments + 1] - self.starts[instruments]
+        places = np.repeat(np.arange(len(instruments)), lengths)
+        ends = np.cumsum(lengths)
+        rows = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(self.starts[instruments] - ends + lengths, lengths)
+        return rows, places
+
+
+class LiveMarks:
+    """Every portfolio's present value, kept up to date price by price.
+
+    Args:
+        holdings: Who holds what.
+        prices_1e4: ``(n_instruments,)`` int64 ten-thousandths of the currency, all above zero: the last official closes.
+        cash_cents: ``(n_portfolios,)`` int64 cents.
+        high_water_cents: ``(n_portfolios,)`` highest value before now; the values at the given prices if left out.
+
+    Raises:
+        InvalidInput: lengths do not fit, a price is not above zero, or a position's value would pass int64.
+    """
+
+    def __init__(
+        self, holdings: Holdings, prices_1e4: npt.ArrayLike, cash_cents: npt.ArrayLike, high_water_cents: npt.ArrayLike | None = None
+    ) -> None:
+        self.holdings = holdings
+        self.prices_1e4 = int64_array(prices_1e4, "prices_1e4").copy()
+        self.cash_cents = int64_array(cash_cents, "cash_cents").copy()
+        if self.prices_1e4.shape != (holdings.n_instruments,):
+            raise InvalidInput(f"{holdings.n_instruments} prices wanted, got {self.prices_1e4.shape}", field="prices_1e4")
+        if self.cash_cents.shape != (holdings.n_portfolios,):
+            raise InvalidInput(f"{holdings.n_portfolios} cash balances wanted, got {self.cash_cents.shape}", field="cash_cents")
+        _above_zero(self.prices_1e4)
+        self.position_cents, self.class_cents = self._valued()
+        self.value_cents: IntArray = self.class_cents.sum(axis=1) + self.cash_cents
+        high_water = self.value_cents if high_water_cents is None else int64_array(high_water_cents, "high_water_cents")
+        if high_water.shape != (holdings.n_portfolios,):
+            raise InvalidInput(f"{holdings.n_portfolios} high-water marks wanted, got {high_water.shape}", field="high_water_cents")
+        self.high_water_cents: IntArray = np.maximum(high_water, self.value_cents)
+
+    def apply(self, instruments: npt.ArrayLike, prices_1e4: npt.ArrayLike) -> IntArray:
+        """Take new prices; of an instrument given twice the last one stands, as in a stream. All of them or, on an error, none.
+
+        Returns:
+            ``(n_touched,)`` numbers of the portfolios that hold one of the instruments, rising. Empty in, empty out.
+
+        Raises:
+            InvalidInput: lengths differ, an instrument is unknown, a price is not above zero or would overflow a position.
+        """
+        changed, prices = _last_of_each(int64_array(instruments, "instruments"), int64_array(prices_1e4, "prices_1e4"))
+        _in_range(changed, self.holdings.n_instruments, "instruments")
+        _above_zero(prices)
+        moved = prices != self.prices_1e4[changed]
+        rows, places = self.holdings.rows_of(changed)
+        touched = self._distinct(self.holdings.portfolios[rows])
+        changed, prices = changed[moved], prices[moved]
+        if len(changed) < len(moved):
+            rows, places = self.holdings.rows_of(changed)
+        quantities, row_prices = self.holdings.quantities_1e4[rows], prices[places]
+        refuse_overflow(quantities, row_prices)
+        cents = rounded_products(quantities, row_prices)
+        difference = cents - self.position_cents[rows]
+        self.prices_1e4[changed] = prices
+        self.position_cents[rows] = cents
+        owners = self.holdings.portfolios[rows]
+        flat = self.class_cents.reshape(-1)
+        np.add.at(flat, owners * self.holdings.n_classes + self.holdings.classes[changed][places], difference)
+        self.value_cents[touched] = self.class_cents[touched].sum(axis=1) + self.cash_cents[touched]
+        self.high_water_cents[touched] = np.maximum(self.high_water_cents[touched], self.value_cents[touched])
+        return touched
+
+    def drift(self, portfolios: IntArray, targets: FloatArray) -> FloatArray:
+        """Weight less target by asset class, as fractions of the whole value; NaN where a portfolio is not worth more than zero.
+
+        Args:
+            portfolios: ``(n,)`` portfolio numbers.
+            targets: ``(n_portfolios, n_classes)`` target weights of every portfolio.
+
+        Returns:
+            ``(n, n_classes)`` float64.
+        """
+        values = self.value_cents[portfolios].astype(np.float64)
+        values[values <= 0] = np.nan
+        return np.asarray(self.class_cents[portfolios] / values[:, None] - targets[portfolios], dtype=np.float64)
+
+    def drawdown(self, portfolios: IntArray) -> FloatArray:
+        """``value / high-water mark - 1``, ``(n,)`` float64: zero at the mark, -0.25 a quarter below; NaN without a mark above zero."""
+        marks = self.high_water_cents[portfolios].astype(np.float64)
+        marks[marks <= 0] = np.nan
+        return np.asarray(self.value_cents[portfolios] / marks - 1.0, dtype=np.float64)
+
+    def prove(self) -> None:
+        """The full pass: value everything anew and compare, cent for cent.
+
+        Raises:
+            Conflict: the kept values are not what the positions are worth; they must be rebuilt.
+        """
+        position_cents, class_cents = self._valued()
+        if not np.array_equal(position_cents, self.position_cents) or not np.array_equal(class_cents, self.class_cents):
+            raise Conflict("kept position values are not those of a full valuation", field="position_cents")
+        if not np.array_equal(class_cents.sum(axis=1) + self.cash_cents, self.value_cents):
+            raise Conflict("kept portfolio values are not the sum of their positions and cash", field="value_cents")
+
+    def _valued(self) -> tuple[IntArray, IntArray]:
+        """Cents of every row, and their sums by portfolio and class; a block of rows at a time."""
+        holdings = self.holdings
+        instruments = np.repeat(np.arange(holdings.n_instruments), np.diff(holdings.starts))
+        refuse_overflow(holdings.quantities_1e4, self.prices_1e4[instruments])
+        position_cents = np.empty(len(holdings.portfolios), dtype=np.int64)
+        class_cents = np.zeros((holdings.n_portfolios, holdings.n_classes), dtype=np.int64)
+        flat = class_cents.reshape(-1)
+        for start in range(0, len(position_cents), BLOCK):
+            block = slice(start, start + BLOCK)
+            of = instruments[block]
+            position_cents[block] = rounded_products(holdings.quantities_1e4[block], self.prices_1e4[of])
+            np.add.at(flat, holdings.portfolios[block] * holdings.n_classes + holdings.classes[of], position_cents[block])
+        return position_cents, class_cents
+
+    def _distinct(self, portfolios: IntArray) -> IntArray:
+        """Distinct portfolio numbers, rising: by sorting when there are few, by marking them when there are many."""
+        if len(portfolios) * 8 < self.holdings.n_portfolios:
+            return np.unique(portfolios)
+        seen = np.zeros(self.holdings.n_portfolios, dtype=np.bool_)
+        seen[portfolios] = True
+        return np.flatnonzero(seen)
+
+
+def _last_of_each(instruments: IntArray, prices: IntArray) -> tuple[IntArray, IntArray]:
+    if instruments.shape != prices.shape or instruments.ndim != 1:
+        raise InvalidInput("instruments and prices must be columns of one length", field="prices_1e4")
+    distinct, from_the_end = np.unique(instruments[::-1], return_index=True)
+    return distinct, prices[::-1][from_the_end]
+
+
+def _in_range(numbers: IntArray, count: int, field: str) -> None:
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= count))
+    if len(wrong):
+        raise InvalidInput(f"{field}[{wrong[0]}] is {numbers[wrong[0]]}; there are {count}", field=f"{field}[{wrong[0]}]")
+
+
+def _above_zero(prices: IntArray) -> None:
+    wrong = np.flatnonzero(prices <= 0)
+    if len(wrong):
+        raise InvalidInput(f"price must be above zero, got {prices[wrong[0]]}", field=f"prices_1e4[{wrong[0]}]")
