@@ -359,7 +359,7 @@ def test_a_report_too_large_to_travel_keeps_its_measures_and_says_which_tenants_
     outcome = performed(lambda command, clock: large)
     assert outcome.succeeded
     assert outcome.report.measures == {"saved": 3}
-    assert outcome.report.by_tenant == {"harbor": {"failed": 2}}
+    assert outcome.report.by_tenant == {"northstar": {}, "harbor": {"failed": 2}}
     assert outcome.report.warnings[0] == "2 pieces of work failed: not_found"
     assert "do not fit" in outcome.report.warnings[1]
     small = TaskReport(by_tenant={"northstar": {"text": "x" * 20_000}})

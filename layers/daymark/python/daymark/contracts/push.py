@@ -60,8 +60,8 @@ class ClientMessage:
 class BadMessage(InvalidInput):
     """A client's message that cannot be read; ``message_id`` is its name as far as that could be."""
 
-    def __init__(self, cause: InvalidInput, message_id: str | None) -> None:
-        super().__init__(cause.message, field=cause.field, **cause.context)
+    def __init__(self, message: str, *, field: str | None = None, message_id: str | None = None, **context: Any) -> None:
+        super().__init__(message, field=field, **context)
         self.message_id = message_id
 
 
@@ -91,7 +91,7 @@ def read_message(text: str) -> ClientMessage:
             raise fields.refused("action", f"one of {', '.join(ClientAction)}") from None
         channel = "" if action is ClientAction.PING else fields.text("channel")
     except InvalidInput as refused:
-        raise BadMessage(refused, message_id) from None
+        raise BadMessage(refused.message, field=refused.field, message_id=message_id, **refused.context) from None
     return ClientMessage(action, channel, message_id)
 
 

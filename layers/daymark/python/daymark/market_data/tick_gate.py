@@ -146,17 +146,24 @@ class TickGate:
         if not len(key):
             return np.ones(0, dtype=np.bool_)
         starts = _starts(key)
-        group = np.cumsum(starts) - 1
         heads = np.flatnonzero(starts)
+        ends = np.append(heads[1:], len(key)) - 1
+        before = self.last_sequence[key[heads]]
+        fresh = np.empty(len(key), dtype=np.bool_)
+        np.greater(sequence[1:], sequence[:-1], out=fresh[1:])
+        fresh[heads] = sequence[heads] > before
+        if fresh.all():
+            self.last_sequence[key[ends]] = sequence[ends]
+            return fresh
+        # Something was repeated: hold every row against the highest of all before it.
+        group = np.repeat(np.arange(len(heads)), ends - heads + 1)
         # One above, so that "nothing yet" is 0 and not below its group.
-        before = self.last_sequence[key[heads]] + 1
+        floor = before + 1 + (np.arange(len(heads)) << _SEQUENCE_BITS)
         running = sequence + 1 + (group << _SEQUENCE_BITS)
-        floor = before + (np.arange(len(heads)) << _SEQUENCE_BITS)
         highest = np.maximum.accumulate(np.maximum(running, floor[group]))
         previous = np.empty_like(highest)
         previous[1:] = highest[:-1]
         previous[heads] = floor
-        ends = np.append(heads[1:], len(key)) - 1
         self.last_sequence[key[ends]] = highest[ends] - (np.arange(len(heads)) << _SEQUENCE_BITS) - 1
         return running > previous
 

@@ -16,6 +16,7 @@ _TRY_AGAIN = frozenset(
         "ConditionalRequestConflict",
         "ExecutionLimitExceeded",
         "InternalServerError",
+        "KMSThrottlingException",
         "LimitExceededException",
         "OperationAborted",
         "ProvisionedThroughputExceededException",
