@@ -76,6 +76,14 @@ def test_the_kernel_equals_exact_fractions(pairs):
 
 
 @settings(max_examples=300, deadline=None)
+@given(st.integers(-(2**60), 2**60) | st.integers(-(2**51), 2**51), st.integers(-3, 3))
+def test_a_product_next_to_half_a_cent_is_rounded_exactly(cents, off):
+    # Below and above the size up to which the kernel divides in floating point.
+    product = cents // 10**6 * 10**6 + 500_000 + off
+    assert values_in_cents(np.array([product]), np.array([1])).tolist() == [half_even(Fraction(product, 10**6))]
+
+
+@settings(max_examples=300, deadline=None)
 @given(int64, int64)
 def test_the_kernel_is_exact_or_refuses_over_all_of_int64(quantity, price):
     fits = abs(quantity * price) <= 2**63 - 1 and (min(quantity, price) > -(2**63) or quantity * price == 0)

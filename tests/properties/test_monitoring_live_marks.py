@@ -134,11 +134,11 @@ def test_an_earlier_high_water_mark_is_kept():
 )
 def test_bad_ticks_are_refused_by_name_and_change_nothing(instruments, prices, field):
     marks = two_portfolios()
-    before = [array.tolist() for array in (marks.prices_1e4, marks.position_cents, marks.value_cents, marks.class_cents)]
+    before = [array.tolist() for array in (marks.prices_1e4, marks.value_cents, marks.class_cents)]
     with pytest.raises(InvalidInput) as refused:
         marks.apply(instruments, prices)
     assert refused.value.field == field
-    assert [array.tolist() for array in (marks.prices_1e4, marks.position_cents, marks.value_cents, marks.class_cents)] == before
+    assert [array.tolist() for array in (marks.prices_1e4, marks.value_cents, marks.class_cents)] == before
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_start_that_does_not_fit_is_refused_by_name(prices, cash, high_water, 
     assert refused.value.field == field
 
 
-@pytest.mark.parametrize("kept", ["position_cents", "class_cents", "value_cents"])
+@pytest.mark.parametrize("kept", ["class_cents", "value_cents"])
 def test_the_full_pass_finds_a_single_wrong_cent(kept):
     marks = two_portfolios()
     getattr(marks, kept).reshape(-1)[0] += 1

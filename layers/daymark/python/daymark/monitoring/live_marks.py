@@ -113,7 +113,7 @@ class LiveMarks:
         if self.cash_cents.shape != (holdings.n_portfolios,):
             raise InvalidInput(f"{holdings.n_portfolios} cash balances wanted, got {self.cash_cents.shape}", field="cash_cents")
         _above_zero(self.prices_1e4)
-        self.position_cents, self.class_cents = self._valued()
+        self.class_cents = self._valued()
         self.value_cents: IntArray = self.class_cents.sum(axis=1) + self.cash_cents
         high_water = self.value_cents if high_water_cents is None else int64_array(high_water_cents, "high_water_cents")
         if high_water.shape != (holdings.n_portfolios,):
@@ -132,22 +132,19 @@ class LiveMarks:
         changed, prices = _last_of_each(int64_array(instruments, "instruments"), int64_array(prices_1e4, "prices_1e4"))
         _in_range(changed, self.holdings.n_instruments, "instruments")
         _above_zero(prices)
-        moved = prices != self.prices_1e4[changed]
+        before = self.prices_1e4[changed]
         rows, places = self.holdings.rows_of(changed)
-        touched = self._distinct(self.holdings.portfolios[rows])
-        changed, prices = changed[moved], prices[moved]
-        if len(changed) < len(moved):
-            rows, places = self.holdings.rows_of(changed)
-        quantities, row_prices = self.holdings.quantities_1e4[rows], prices[places]
-        refuse_overflow(quantities, row_prices)
-        cents = rounded_products(quantities, row_prices)
-        difference = cents - self.position_cents[rows]
-        self.prices_1e4[changed] = prices
-        self.position_cents[rows] = cents
         owners = self.holdings.portfolios[rows]
-        flat = self.class_cents.reshape(-1)
-        np.add.at(flat, owners * self.holdings.n_classes + self.holdings.classes[changed][places], difference)
-        self.value_cents[touched] = self.class_cents[touched].sum(axis=1) + self.cash_cents[touched]
+        touched = self._distinct(owners)
+        refuse_overflow(self.holdings.quantities_1e4[rows], prices[places])
+        self.prices_1e4[changed] = prices
+        by_class, classes = self.class_cents.reshape(-1), self.holdings.classes[changed]
+        for start in range(0, len(rows), BLOCK):
+            block = slice(start, start + BLOCK)
+            quantities, of = self.holdings.quantities_1e4[rows[block]], places[block]
+            difference = rounded_products(quantities, prices[of]) - rounded_products(quantities, before[of])
+            np.add.at(by_class, owners[block] * self.holdings.n_classes + classes[of], difference)
+            np.add.at(self.value_cents, owners[block], difference)
         self.high_water_cents[touched] = np.maximum(self.high_water_cents[touched], self.value_cents[touched])
         return touched
 
@@ -177,26 +174,25 @@ class LiveMarks:
         Raises:
             Conflict: the kept values are not what the positions are worth; they must be rebuilt.
         """
-        position_cents, class_cents = self._valued()
-        if not np.array_equal(position_cents, self.position_cents) or not np.array_equal(class_cents, self.class_cents):
-            raise Conflict("kept position values are not those of a full valuation", field="position_cents")
+        class_cents = self._valued()
+        if not np.array_equal(class_cents, self.class_cents):
+            raise Conflict("kept class values are not those of a full valuation", field="class_cents")
         if not np.array_equal(class_cents.sum(axis=1) + self.cash_cents, self.value_cents):
             raise Conflict("kept portfolio values are not the sum of their positions and cash", field="value_cents")
 
-    def _valued(self) -> tuple[IntArray, IntArray]:
-        """Cents of every row, and their sums by portfolio and class; a block of rows at a time."""
+    def _valued(self) -> IntArray:
+        """The positions' cents summed by portfolio and class; a block of rows at a time."""
         holdings = self.holdings
         instruments = np.repeat(np.arange(holdings.n_instruments), np.diff(holdings.starts))
         refuse_overflow(holdings.quantities_1e4, self.prices_1e4[instruments])
-        position_cents = np.empty(len(holdings.portfolios), dtype=np.int64)
         class_cents = np.zeros((holdings.n_portfolios, holdings.n_classes), dtype=np.int64)
         flat = class_cents.reshape(-1)
-        for start in range(0, len(position_cents), BLOCK):
+        for start in range(0, len(instruments), BLOCK):
             block = slice(start, start + BLOCK)
             of = instruments[block]
-            position_cents[block] = rounded_products(holdings.quantities_1e4[block], self.prices_1e4[of])
-            np.add.at(flat, holdings.portfolios[block] * holdings.n_classes + holdings.classes[of], position_cents[block])
-        return position_cents, class_cents
+            cents = rounded_products(holdings.quantities_1e4[block], self.prices_1e4[of])
+            np.add.at(flat, holdings.portfolios[block] * holdings.n_classes + holdings.classes[of], cents)
+        return class_cents
 
     def _distinct(self, portfolios: IntArray) -> IntArray:
         """Distinct portfolio numbers, rising: by sorting when there are few, by marking them when there are many."""
