@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -189,6 +190,23 @@ def test_a_lock_declared_in_a_template_locks_nothing(emulator: str) -> None:
     version = buckets.put_object(Bucket="fidelity-locked", Key="seal", Body=b"{}")["VersionId"]
     buckets.delete_object(Bucket="fidelity-locked", Key="seal", VersionId=version)
     assert "Versions" not in buckets.list_object_versions(Bucket="fidelity-locked")
+
+
+def test_an_object_is_given_to_whoever_asks_signed_or_not(emulator: str) -> None:
+    """AWS refuses, for the buckets block public access; here any address opens any object.
+
+    What protects reports is asserted of the templates (tests/infra) and of the API, which gives links to the entitled alone.
+    """
+    buckets = client("s3", emulator)
+    buckets.create_bucket(Bucket="fidelity-unsigned")
+    buckets.put_public_access_block(
+        Bucket="fidelity-unsigned",
+        PublicAccessBlockConfiguration=dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        ),
+    )
+    buckets.put_object(Bucket="fidelity-unsigned", Key="report", Body=b"private")
+    assert httpx.get(f"{emulator}/fidelity-unsigned/report", timeout=30).content == b"private"
 
 
 def test_state_survives_a_clean_stop_and_nothing_survives_a_kill(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def show_day(console: Console, document: Mapping[str, Any]) -> None:
     console.print(_portfolios(document["portfolios"]))
 
 
-def show_addresses(console: Console, cloud: LocalCloud, session_date: date) -> None:
-    """Print where reports, documentation and the API answer, and how to sign in."""
+def show_addresses(console: Console, cloud: LocalCloud, session_date: date, *, ends: bool = False) -> None:
+    """Print where reports, documentation and the API answer, and how to sign in; of what ends now, how to have it back."""
     identity = Identity(cloud.workspace)
     user = next(name for name in identity.users() if name.startswith(SHOWN_USER))
     reports = cloud.workspace.documents / session_date.isoformat()
@@ -46,6 +46,7 @@ def show_addresses(console: Console, cloud: LocalCloud, session_date: date) -> N
         ("Reports", str(reports)),
         ("API", cloud.api()),
         ("API docs", f"{cloud.api()}/docs"),
+        ("Token", f".venv/bin/daymark token {user}"),
         ("Try", f'curl -H "Authorization: $(.venv/bin/daymark token {user})" {cloud.api()}/v1/book/portfolios'),
         ("WebSocket", cloud.websocket()),
         ("Try", f'.venv/bin/python -m websockets "$(.venv/bin/daymark ticket {user})"'),
@@ -53,6 +54,8 @@ def show_addresses(console: Console, cloud: LocalCloud, session_date: date) -> N
     ]
     for name, value in lines:
         console.print(f"{name:<10}{value}", highlight=False, soft_wrap=True)
+    if ends:
+        console.print("The cloud stops now; after `.venv/bin/daymark up` it answers there again.", highlight=False)
 
 
 def _phases(phases: list[Mapping[str, Any]]) -> Table:
@@ -71,7 +74,9 @@ def _phases(phases: list[Mapping[str, Any]]) -> Table:
         succeeded = sum(task["status"] == "SUCCEEDED" for task in phase["tasks"])
         style = STATUS_STYLES.get(phase["status"], "")
         seconds = "" if phase["duration_ms"] is None else f"{phase['duration_ms'] / 1000:.1f}"
-        table.add_row(phase["phase"], f"[{style}]{phase['status']}[/]", f"{succeeded}/{len(phase['tasks'])}", seconds, "; ".join(undone))
+        # From the second attempt on its number shows: these figures restate earlier ones.
+        name = phase["phase"] if phase["attempt"] == 1 else f"{phase['phase']} #{phase['attempt']}"
+        table.add_row(name, f"[{style}]{phase['status']}[/]", f"{succeeded}/{len(phase['tasks'])}", seconds, "; ".join(undone))
     return table
 
 

@@ -46,7 +46,7 @@ class LocalCloud:
 
     def up(self, progress: Progress) -> None:
         """Start, deploy and load whatever is not there yet. Safe to call again; ``started_here`` says whether it was down."""
-        self.workspace.home.mkdir(parents=True, exist_ok=True)
+        self.workspace.remember_port()
         if not self._emulator.is_running():
             self.started_here = True
             progress("Starting the embedded cloud")
@@ -65,18 +65,42 @@ class LocalCloud:
         parts: list[tuple[str, Callable[[], bool]]] = [("emulator", self._emulator.stop), ("cache", self._cache.stop)]
         return [name for name, stop in parts if stop()]
 
+    def is_running(self) -> bool:
+        """Whether the emulator answers."""
+        return self._emulator.is_running()
+
+    def require_running(self) -> None:
+        """Refuse to go on where nothing answers.
+
+        Raises:
+            Unavailable: the embedded cloud is down; the message says what to do.
+        """
+        if not self.is_running():
+            raise Unavailable(f"nothing answers at {self.workspace.endpoint}: run `daymark up` first", endpoint=self.workspace.endpoint)
+
+    def token(self, user: str) -> str:
+        """A user's ID token for the REST API.
+
+        Raises:
+            NotFound: no such user, or nothing is deployed here.
+            Unavailable: the embedded cloud is down.
+        """
+        self.require_running()
+        return Identity(self.workspace).token(user)
+
     def status(self) -> CloudStatus:
         """How this workspace stands."""
-        running, deployed = self._emulator.is_running(), self._deployment.is_current()
-        api = self.api() if deployed else None
+        # What was deployed answers, also after the sources have changed.
+        answers = self.workspace.outputs_file.is_file()
+        api = self.api() if answers else None
         return CloudStatus(
-            emulator=running,
+            emulator=self.is_running(),
             cache=self._cache.is_running(),
-            deployed=deployed,
+            deployed=self._deployment.is_current(),
             endpoint=self.workspace.endpoint,
             api=api,
             docs=f"{api}/docs" if api else None,
-            websocket=self.websocket() if deployed else None,
+            websocket=self.websocket() if answers else None,
             tickets=f"{api}/v1/monitoring/tickets" if api else None,
         )
 
@@ -96,7 +120,7 @@ class LocalCloud:
             NotFound: no such user, or nothing is deployed here.
             Unavailable: the API did not give a ticket.
         """
-        outputs, token = self.workspace.outputs(), Identity(self.workspace).token(user)
+        outputs, token = self.workspace.outputs(), self.token(user)
         # By address and host name, because not every system resolves ``*.localhost``.
         headers = {"Host": self.api().split("/")[2], "Authorization": token}
         try:

@@ -110,7 +110,9 @@ class Emulator:
             os.kill(pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        # The child of another command that serves has ended as soon as it is a zombie; that one will bury it.
+        stat = Path(f"/proc/{pid}/stat")
+        return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "DAYMARK_"))}

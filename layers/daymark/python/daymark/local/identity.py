@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from daymark.core.errors import NotFound
 from daymark.core.tenancy import Principal
-from daymark.local.workspace import Workspace
+from daymark.local.workspace import ACCOUNT, REGION, SECRET, Workspace
 
 
 class Identity:
@@ -22,7 +22,14 @@ class Identity:
         self._passwords = workspace.home / "passwords.json"
         outputs = workspace.outputs()
         self._pool, self._client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
-        self._cognito = boto3.client("cognito-idp")
+        # Told everything about where to go: passwords must reach this workspace's pool, whatever the caller's environment says.
+        self._cognito = boto3.client(
+            "cognito-idp",
+            endpoint_url=workspace.endpoint,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key=SECRET,
+        )
 
     def create(self, users: Sequence[Principal]) -> None:
         """Create every user that does not exist, with tenant, household, role group and a fresh password."""

@@ -85,11 +85,15 @@ class TradingDay:
     ) -> list[OperationSummary]:
         """Run the phases in order, each as a new attempt if an earlier one has ended; an interrupted attempt is resumed.
 
+        Where some of them, from the first on, have ended and the rest have not, the day was interrupted: it goes on there.
+
         Raises:
             DayFailed: a phase failed or did not end in time.
         """
-        summaries = []
-        for phase in phases:
+        summaries = self._done_before(session_date, phases)
+        for summary in summaries:
+            progress(summary)
+        for phase in phases[len(summaries) :]:
             if phase is OperationPhase.POST_MARKET:
                 deliver_statements(self._book, self._workspace.outputs()["PricesBucket"], self._documents, self._ledger, session_date)
             summary = self._run_phase(session_date, phase, progress)
@@ -99,6 +103,17 @@ class TradingDay:
         tenants = [*self._book.tenants(), SHARED_TENANT]
         copy_reports(tenants, self._records, self._documents, session_date, self._workspace.documents)
         return summaries
+
+    def _done_before(self, session_date: date, phases: Sequence[OperationPhase]) -> list[OperationSummary]:
+        """What the phases from the first on came to, up to the one where an interrupted day goes on; nothing if all or none ended."""
+        done: list[OperationSummary] = []
+        for phase in phases:
+            latest = self._journal.latest(session_date, phase)
+            summary = None if latest is None else self._summary(latest)
+            if summary is None or summary.status in (RunStatus.RUNNING, RunStatus.FAILED):
+                return done
+            done.append(summary)
+        return []
 
     def document(self, session_date: date) -> dict[str, Any]:
         """The day as one document, across tenants: what an operator of this machine may see."""

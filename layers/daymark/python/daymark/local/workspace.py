@@ -12,9 +12,11 @@ from typing import Any
 from daymark.core.errors import InvalidInput, NotFound
 
 DEFAULT_PORT = 4566
+PORT_FILE = "port"
 REGION = "us-east-1"
 # The emulator takes any 12-digit key as the account; nothing here is a secret.
 ACCOUNT = "000000000000"
+SECRET = "local"  # noqa: S105 - the emulator takes any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Workspace:
     Attributes:
         project: The checkout: where ``cdk.json`` stands.
         home: State, logs and outputs; ``.daymark`` under the project unless ``DAYMARK_HOME`` says otherwise.
-        port: The emulator's port on 127.0.0.1.
+        port: The emulator's port on 127.0.0.1: ``DAYMARK_PORT``, else the one it was last started on, else 4566.
     """
 
     project: Path
@@ -43,11 +45,17 @@ class Workspace:
         project = next((folder for folder in Path(__file__).resolve().parents if (folder / "cdk.json").is_file()), None)
         if project is None:
             raise NotFound("the local cloud needs a checkout of the project: no cdk.json found above the daymark package")
-        text = settings.get("DAYMARK_PORT", str(DEFAULT_PORT))
+        home = Path(settings.get("DAYMARK_HOME", project / ".daymark")).absolute()
+        remembered = home / PORT_FILE
+        text = settings.get("DAYMARK_PORT") or (remembered.read_text().strip() if remembered.is_file() else str(DEFAULT_PORT))
         if not text.isdigit() or not 1024 <= int(text) <= 65535:
             raise InvalidInput(f"DAYMARK_PORT must be a port from 1024 to 65535, got {text!r}", field="DAYMARK_PORT")
-        home = Path(settings.get("DAYMARK_HOME", project / ".daymark"))
-        return cls(project, home.absolute(), int(text))
+        return cls(project, home, int(text))
+
+    def remember_port(self) -> None:
+        """Note the port that is in use, so that a command without ``DAYMARK_PORT`` finds it."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / PORT_FILE).write_text(f"{self.port}\n")
 
     @property
     def endpoint(self) -> str:
@@ -82,7 +90,7 @@ class Workspace:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

@@ -51,7 +51,7 @@ def operations_report(
         title="The trading day",
         subtitle="Phases, tasks and prices",
         session_date=session_date,
-        facts=tuple((run.run.phase.replace("_", " ").capitalize(), run.status.capitalize()) for run in runs),
+        facts=tuple((_phase_name(run), run.status.capitalize()) for run in runs),
         sections=(
             _summary_section(runs),
             *(_phase_section(run) for run in runs),
@@ -89,7 +89,15 @@ def _summary_section(runs: Sequence[OperationSummary]) -> Section:
     blocks: tuple[Block, ...] = (figures,)
     if rows:
         blocks = (*blocks, Table(columns, rows))
-    return Section("The day", f"{counted(lost, 'task')} not done.".capitalize(), blocks)
+    lead = f"{counted(lost, 'task')} not done.".capitalize()
+    for run in runs:
+        if run.status is RunStatus.RUNNING:
+            lead += f" {_phase_name(run)} is going on: this report is one of its tasks and tells of those that ended before it."
+    return Section("The day", lead, blocks)
+
+
+def _phase_name(run: OperationSummary) -> str:
+    return run.run.phase.replace("_", " ").capitalize()
 
 
 def _phase_section(run: OperationSummary) -> Section:
@@ -120,7 +128,7 @@ def _phase_section(run: OperationSummary) -> Section:
         if task.started_at is not None and task.ended_at is not None
     )
     notes = tuple(Paragraph(f"{task.title or task.task}: {warning}", Tone.SOFT) for task in run.tasks for warning in task.report.warnings)
-    title = run.run.phase.replace("_", " ").capitalize()
+    title = _phase_name(run)
     attempt = "" if run.run.attempt == 1 else f", attempt {run.run.attempt}"
     lead = f"Opened {run.opened_at:%Y-%m-%d %H:%M:%S} UTC{attempt}."
     chart = (TimelineChart(spans, f"When the tasks of {title} ran; the table has the times."),) if spans else ()
