@@ -2,67 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from daymark.cli.progress import DayProgress
 from daymark.cli.summary import show_addresses, show_day, wide_console
-from daymark.core.errors import DaymarkError, InvalidInput
+from daymark.cli.terminal import AsJson, errors, print_document, read_date
+from daymark.cli.ticks import with_ticks
 from daymark.local.cloud import LocalCloud
-from daymark.local.identity import Identity
 from daymark.local.trading_day import DEFAULT_DATE, DayFailed, TradingDay, day_failure
 from daymark.local.workspace import Workspace
 from daymark.operations.models import OperationPhase
 
-app = typer.Typer(
-    name="daymark",
-    help="A wealth manager's trading day, from pre-market to post-market, on real prices.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+app = with_ticks(
+    typer.Typer(
+        name="daymark",
+        help="A wealth manager's trading day, from pre-market to post-market, on real prices.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-
-
-@contextmanager
-def _errors(as_json: bool) -> Iterator[None]:
-    """Every known error ends the command with 1 and one readable message; unknown ones are defects and keep their trace."""
-    try:
-        yield
-    except DaymarkError as error:
-        if as_json:
-            print(json.dumps({"error": error.as_document()}, default=str))  # noqa: T201 - the command's own output
-        else:
-            Console(stderr=True).print(f"[red]{error.code}[/]: {error.message}", highlight=False)
-            for name, value in error.context.items():
-                Console(stderr=True).print(f"  {name}: {value}", highlight=False)
-        raise typer.Exit(1) from None
-
-
-def _print(document: Any) -> None:
-    print(json.dumps(document, indent=2, default=str))  # noqa: T201 - the command's own output
 
 
 def _quiet_or_spoken(as_json: bool) -> Callable[[str], None]:
     console = Console(stderr=as_json)
     return lambda line: console.print(f"[dim]·[/] {line}", highlight=False)
-
-
-def _date(text: str, field: str = "date") -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"{field} must look like 2018-02-05, got {text!r}", field=field) from None
 
 
 @app.command()
@@ -72,8 +45,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Bring the cloud up, run the trading day, show it, and serve until Ctrl-C."""
-    with _errors(as_json):
-        session_date = _date(day)
+    with errors(as_json):
+        session_date = read_date(day)
         TradingDay.refuse_unless_runnable(session_date)
         cloud = LocalCloud(Workspace.here())
         # Asked to end while the day runs, the command must still stop what it started.
@@ -83,9 +56,9 @@ def run(
             cloud.up(_quiet_or_spoken(as_json))
             _run_phases(cloud, session_date, tuple(OperationPhase), as_json)
             if not as_json:
-                show_addresses(wide_console(), cloud, session_date)
+                show_addresses(wide_console(), cloud, session_date, ends=once and cloud.started_here)
             if not once:
-                _serve(as_json)
+                _serve(cloud, as_json)
         finally:
             if cloud.started_here:
                 cloud.down()
@@ -94,7 +67,7 @@ def run(
 @app.command()
 def up(as_json: AsJson = False) -> None:
     """Start the embedded cloud, deploy into it and load the sample book."""
-    with _errors(as_json):
+    with errors(as_json):
         cloud = LocalCloud(Workspace.here())
         cloud.up(_quiet_or_spoken(as_json))
         _show_status(cloud, as_json)
@@ -103,10 +76,11 @@ def up(as_json: AsJson = False) -> None:
 @app.command()
 def down(as_json: AsJson = False) -> None:
     """Stop the embedded cloud; its state is kept."""
-    with _errors(as_json):
+    with errors(as_json):
+        _quiet_or_spoken(as_json)("Stopping; the state is being written")
         stopped = LocalCloud(Workspace.here()).down()
         if as_json:
-            _print({"stopped": stopped})
+            print_document({"stopped": stopped})
         else:
             Console().print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
 
@@ -114,7 +88,7 @@ def down(as_json: AsJson = False) -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show what runs here and where it answers."""
-    with _errors(as_json):
+    with errors(as_json):
         _show_status(LocalCloud(Workspace.here()), as_json)
 
 
@@ -127,20 +101,20 @@ def day_(day: Annotated[str, typer.Argument(metavar="DATE", help="Session to run
 @app.command()
 def phase(
     name: Annotated[OperationPhase, typer.Argument(help="Which phase.")],
-    day: Annotated[str, typer.Option("--date", help="Session to run.")] = DEFAULT_DATE.isoformat(),
+    day: Annotated[str, typer.Option("--date", help="Session to run.")],
     as_json: AsJson = False,
 ) -> None:
-    """Run one phase of one session."""
+    """Run one phase of one session; one that has ended is run again and restates its figures."""
     _phases(day, (name,), as_json)
 
 
 @app.command()
 def token(user: Annotated[str, typer.Argument(help="User name.")], as_json: AsJson = False) -> None:
     """Sign a sample user in and print the token the REST API takes."""
-    with _errors(as_json):
-        value = Identity(Workspace.here()).token(user)
+    with errors(as_json):
+        value = LocalCloud(Workspace.here()).token(user)
         if as_json:
-            _print({"user": user, "token": value})
+            print_document({"user": user, "token": value})
         else:
             print(value)  # noqa: T201 - meant to be captured by a shell
 
@@ -148,17 +122,17 @@ def token(user: Annotated[str, typer.Argument(help="User name.")], as_json: AsJs
 @app.command()
 def ticket(user: Annotated[str, typer.Argument(help="User name.")], as_json: AsJson = False) -> None:
     """Sign a sample user in and print the WebSocket's address with a ticket, good for one connection within 30 seconds."""
-    with _errors(as_json):
+    with errors(as_json):
         address = LocalCloud(Workspace.here()).websocket_for(user)
         if as_json:
-            _print({"user": user, "address": address})
+            print_document({"user": user, "address": address})
         else:
             print(address)  # noqa: T201 - meant to be captured by a shell
 
 
 def _phases(day: str, phases: tuple[OperationPhase, ...], as_json: bool) -> None:
-    with _errors(as_json):
-        session_date = _date(day)
+    with errors(as_json):
+        session_date = read_date(day)
         TradingDay.refuse_unless_runnable(session_date)
         cloud = LocalCloud(Workspace.here())
         cloud.up(_quiet_or_spoken(as_json))
@@ -175,9 +149,12 @@ def _run_phases(cloud: LocalCloud, session_date: date, phases: tuple[OperationPh
             failure = next(filter(None, map(day_failure, summaries)), None)
         except DayFailed as failed:
             failure = failed
+        except KeyboardInterrupt:
+            Console(stderr=True).print("\nInterrupted. What was done stands; the same command goes on from there.")
+            raise
     document = trading_day.document(session_date)
     if as_json:
-        _print(document if failure is None else document | {"error": failure.as_document()})
+        print_document(document if failure is None else document | {"error": failure.as_document()})
     else:
         show_day(wide_console(), document)
     if failure is not None:
@@ -189,23 +166,30 @@ def _run_phases(cloud: LocalCloud, session_date: date, phases: tuple[OperationPh
 def _show_status(cloud: LocalCloud, as_json: bool) -> None:
     state = cloud.status()
     if as_json:
-        _print(asdict(state))
+        print_document(asdict(state))
         return
     console = Console()
-    console.print(f"Embedded cloud {'runs' if state.emulator else 'is down'} at {state.endpoint}", highlight=False)
+    console.print(f"Embedded cloud {'runs at ' + state.endpoint if state.emulator else 'is down: `daymark up` starts it'}", highlight=False)
     console.print(f"Cache          {'runs' if state.cache else 'is down'}", highlight=False)
     console.print(f"Stacks         {'are current' if state.deployed else 'need a deployment'}", highlight=False)
+    if not state.emulator:
+        return
+    if state.api:
+        console.print(f"API            {state.api}", highlight=False, soft_wrap=True)
     if state.docs:
         console.print(f"API docs       {state.docs}", highlight=False)
     if state.websocket:
         console.print(f"WebSocket      {state.websocket} (with a ticket: daymark ticket USER)", highlight=False, soft_wrap=True)
 
 
-def _serve(as_json: bool) -> None:
-    """Wait for Ctrl-C or a polite request to end."""
+def _serve(cloud: LocalCloud, as_json: bool) -> None:
+    """Wait for Ctrl-C, a polite request to end, or another command that stops the cloud."""
     ended = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())
     Console(stderr=as_json).print("\nServing. Press Ctrl-C to stop; the state is kept for the next start.", highlight=False)
     sys.stdout.flush()
-    ended.wait()
+    while not ended.wait(2.0):
+        if not cloud.is_running():
+            Console(stderr=as_json).print("The cloud was stopped from elsewhere.")
+            return
