@@ -114,6 +114,11 @@ class LiveMarks:
             raise InvalidInput(f"{holdings.n_portfolios} cash balances wanted, got {self.cash_cents.shape}", field="cash_cents")
         _above_zero(self.prices_1e4)
         self.class_cents = self._valued()
+        held = np.flatnonzero(np.diff(holdings.starts))
+        # Each instrument's largest holding, either way: a price that it can bear, all can.
+        self._largest_1e4 = np.zeros(holdings.n_instruments, dtype=np.int64)
+        if len(held):
+            self._largest_1e4[held] = np.maximum.reduceat(np.abs(holdings.quantities_1e4), holdings.starts[held])
         self.value_cents: IntArray = self.class_cents.sum(axis=1) + self.cash_cents
         high_water = self.value_cents if high_water_cents is None else int64_array(high_water_cents, "high_water_cents")
         if high_water.shape != (holdings.n_portfolios,):
@@ -132,11 +137,11 @@ class LiveMarks:
         changed, prices = _last_of_each(int64_array(instruments, "instruments"), int64_array(prices_1e4, "prices_1e4"))
         _in_range(changed, self.holdings.n_instruments, "instruments")
         _above_zero(prices)
+        refuse_overflow(self._largest_1e4[changed], prices)
         before = self.prices_1e4[changed]
         rows, places = self.holdings.rows_of(changed)
         owners = self.holdings.portfolios[rows]
         touched = self._distinct(owners)
-        refuse_overflow(self.holdings.quantities_1e4[rows], prices[places])
         self.prices_1e4[changed] = prices
         by_class, classes = self.class_cents.reshape(-1), self.holdings.classes[changed]
         for start in range(0, len(rows), BLOCK):
