@@ -80,8 +80,9 @@ class HotQuotes:
         Returns:
             Numbers of the symbols that changed, rising; and how many rows were superseded before anybody could see them.
         """
-        quoted = rows[(ticks.bid[rows] != UNDEFINED_PRICE) & (ticks.ask[rows] != UNDEFINED_PRICE)]
-        traded = rows[(ticks.action[rows] == Action.TRADE) & (ticks.price[rows] != UNDEFINED_PRICE)]
+        # Asked of the columns as they lie, which is faster than of the rows in another order.
+        quoted = rows[((ticks.bid != UNDEFINED_PRICE) & (ticks.ask != UNDEFINED_PRICE))[rows]]
+        traded = rows[((ticks.action == Action.TRADE) & (ticks.price != UNDEFINED_PRICE))[rows]]
         kept = np.union1d(self.quotes.take(ticks, quoted), self.trades.take(ticks, traded))
         return np.unique(ticks.instrument[kept]).astype(np.int64), len(rows) - len(kept)
 
