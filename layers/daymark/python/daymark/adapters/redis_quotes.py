@@ -26,7 +26,8 @@ from daymark.market_data.stream_ports import HotQuote, LatestQuotes
 _QUOTE_COLUMNS, _TRADE_COLUMNS = ("bid", "ask", "bid_size", "ask_size"), ("price", "size")
 _DAY_SECONDS = 86_400
 _VALUE = struct.Struct(">QQqqqqQQqq")
-_QUOTE_NUMBERS, _TRADE_NUMBERS = slice(0, 6), slice(6, 10)
+# Each part of a value: its time, its rank, its columns.
+_QUOTE_LENGTH = 2 + len(_QUOTE_COLUMNS)
 
 # 1,000 fields at a time: a script's unpack is bounded by its stack.
 _MERGE = """
@@ -136,8 +137,9 @@ def _numbers(rows: LatestRows, columns: Sequence[str]) -> npt.NDArray[np.uint64]
 def _hot_quote(value: bytes) -> HotQuote:
     numbers = _VALUE.unpack(bytes.fromhex(value.decode("ascii")))
     named: dict[str, int] = {}
-    for part, columns, at in ((_QUOTE_NUMBERS, _QUOTE_COLUMNS, "quoted_at"), (_TRADE_NUMBERS, _TRADE_COLUMNS, "traded_at")):
-        time, _, *prices = numbers[part]
+    quote, trade = numbers[:_QUOTE_LENGTH], numbers[_QUOTE_LENGTH:]
+    for part, columns, at in ((quote, _QUOTE_COLUMNS, "quoted_at"), (trade, _TRADE_COLUMNS, "traded_at")):
+        time, _, *prices = part
         if time:
             named |= dict(zip(columns, prices, strict=True), **{at: time})
     return HotQuote(**named)
