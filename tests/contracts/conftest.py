@@ -30,6 +30,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[MemoryBackend | AwsBacke
     yield from _backend(request.param, request)
 
 
+@pytest.fixture(params=["memory", EMULATOR])
+def racing(request: pytest.FixtureRequest) -> Iterator[MemoryBackend | AwsBackend]:
+    """What calls from several threads may meet in: moto looks and writes without a lock, so there it proves nothing."""
+    yield from _backend(request.param, request)
+
+
 @pytest.fixture(params=["moto", EMULATOR])
 def aws(request: pytest.FixtureRequest) -> Iterator[MemoryBackend | AwsBackend]:
     """The stored implementations alone, for what only they can get wrong."""

@@ -101,20 +101,20 @@ def test_a_connection_holds_so_many_topics_and_no_more(backend):
     assert list(backend.connections.subscribers(OURS, NOW)) == [connection("c1")]
 
 
-def test_messages_of_one_connection_that_meet_keep_the_limit(backend):
-    backend.connections.open(connection("c1"))
+def test_messages_of_one_connection_that_meet_keep_the_limit(racing):
+    racing.connections.open(connection("c1"))
     topics = [Topic("day", "shared", f"2018-02-{day:02}") for day in range(1, 9)]
 
     def subscribe(topic: Topic) -> bool:
         try:
-            backend.connections.subscribe(connection("c1"), topic, 3)
+            racing.connections.subscribe(connection("c1"), topic, 3)
         except Conflict:
             return False
         return True
 
     with ThreadPoolExecutor(4) as racers:
         assert sum(racers.map(subscribe, topics)) == 3
-    assert sum(len(backend.connections.subscribers(topic, NOW)) for topic in topics) == 3
+    assert sum(len(racing.connections.subscribers(topic, NOW)) for topic in topics) == 3
 
 
 def test_rows_end_with_the_connections_life(aws):

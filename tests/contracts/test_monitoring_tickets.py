@@ -41,11 +41,11 @@ def test_a_digest_is_put_once(backend):
     assert backend.tickets.take("aa", NOW) == CLIENT
 
 
-def test_of_many_that_show_one_ticket_one_gets_it(backend):
+def test_of_many_that_show_one_ticket_one_gets_it(racing):
     for number in range(5):
-        backend.tickets.put(f"t{number}", RISK, NOW + timedelta(seconds=30))
+        racing.tickets.put(f"t{number}", RISK, NOW + timedelta(seconds=30))
         with ThreadPoolExecutor(8) as racers:
-            got = list(racers.map(lambda _racer, name=f"t{number}": backend.tickets.take(name, NOW), range(8)))
+            got = list(racers.map(lambda _racer, name=f"t{number}": racing.tickets.take(name, NOW), range(8)))
         assert sorted(grant is not None for grant in got) == [False] * 7 + [True]
 
 
