@@ -151,9 +151,9 @@ def test_a_proposed_wash_sale_is_told_with_the_purchase_that_makes_it_one() -> N
     told = [block.text for block in section(client_report(day), "Proposed trades").blocks if isinstance(block, Paragraph)]
 
     assert told == [
-        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would not count for now,"
+        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would be deferred into the replacement shares,"
         " because of the purchase of 22 January 2018 in NS-P03.",
-        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would not count, for good,"
+        "Selling BOND-AAA would be a wash sale: 1,250.00 of the loss would be lost for good,"
         " because of the purchase of 22 January 2018 in NS-P03.",
     ]
 

@@ -93,8 +93,8 @@ def trades_section(body: Body | None, names: Mapping[str, str]) -> Section:
 
 def _wash_sale(instrument_id: str, wash: Body) -> Paragraph:
     """What of a proposed sale's loss the tax would not accept, and which purchase makes it so."""
-    text = f"Selling {instrument_id} would be a wash sale: {money(wash['disallowed_loss'])} of the loss would not count"
-    text += ", for good," if wash["permanent"] else " for now,"
+    fate = "lost for good" if wash["permanent"] else "deferred into the replacement shares"
+    text = f"Selling {instrument_id} would be a wash sale: {money(wash['disallowed_loss'])} of the loss would be {fate},"
     return Paragraph(
         f"{text} because of the purchase of {long_date(date.fromisoformat(wash['bought']))} in {wash['bought_in']}.", Tone.SOFT
     )
