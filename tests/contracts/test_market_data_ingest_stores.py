@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
 from daymark.core.errors import Conflict, NotFound
 
-DAY = date(2018, 2, 5)
 
-
-@pytest.fixture(params=[MemoryIngestSnapshots])
+@pytest.fixture(params=[MemoryLaneSnapshots])
 def snapshots(request):
     return request.param()
 
@@ -30,29 +26,29 @@ def quotes(request):
 
 
 def test_a_snapshot_replaces_only_the_version_that_stands(snapshots):
-    assert snapshots.load(DAY, "a") is None
-    assert snapshots.version(DAY, "a") is None
-    first = snapshots.save(DAY, "a", b"one", None)
-    assert snapshots.load(DAY, "a") == (b"one", first)
+    assert snapshots.load("2018-02-05/a") is None
+    assert snapshots.version("2018-02-05/a") is None
+    first = snapshots.save("2018-02-05/a", b"one", None)
+    assert snapshots.load("2018-02-05/a") == (b"one", first)
     with pytest.raises(Conflict):
-        snapshots.save(DAY, "a", b"late", None)
-    second = snapshots.save(DAY, "a", b"two", first)
+        snapshots.save("2018-02-05/a", b"late", None)
+    second = snapshots.save("2018-02-05/a", b"two", first)
     with pytest.raises(Conflict):
-        snapshots.save(DAY, "a", b"late", first)
+        snapshots.save("2018-02-05/a", b"late", first)
     assert second != first
-    assert snapshots.load(DAY, "a") == (b"two", second)
-    assert snapshots.version(DAY, "a") == second
+    assert snapshots.load("2018-02-05/a") == (b"two", second)
+    assert snapshots.version("2018-02-05/a") == second
 
 
 def test_sessions_and_lanes_stand_apart(snapshots):
-    snapshots.save(DAY, "a", b"one", None)
-    assert snapshots.load(DAY, "b") is None
-    assert snapshots.load(date(2018, 2, 6), "a") is None
+    snapshots.save("2018-02-05/a", b"one", None)
+    assert snapshots.load("2018-02-05/b") is None
+    assert snapshots.load("2018-02-06/a") is None
 
 
 def test_a_first_snapshot_cannot_replace_one_that_is_not_there(snapshots):
     with pytest.raises(Conflict):
-        snapshots.save(DAY, "a", b"one", "1")
+        snapshots.save("2018-02-05/a", b"one", "1")
 
 
 def test_an_object_is_put_once_and_again_only_as_it_is(objects):

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
 from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.quote_blocks import decode_quotes
+from daymark.contracts.stream_records import StreamRecord
 from daymark.contracts.symbols import SymbolTable
 from daymark.contracts.tick_blocks import TickBlock, decode_block, encode_block
 from daymark.contracts.ticks import COLUMNS, Ticks
@@ -21,7 +22,6 @@ from daymark.market_data.ingest import Ingest, Outlets
 from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.ingest_snapshots import restore_snapshot
 from daymark.market_data.quarantine import Quarantined
-from daymark.market_data.stream_records import StreamRecord
 from daymark.market_data.tick_gate import TickRules
 from daymark.market_data.tick_session import TickSession
 
@@ -72,7 +72,7 @@ def outcome(rows, record_cuts, batch_cuts, snapshot_every):
         MemoryObjects(),
         MemoryHotQuotes(),
         MemoryQuoteStream(),
-        MemoryIngestSnapshots(),
+        MemoryLaneSnapshots(),
     )
     records = [
         StreamRecord("shardId-0", number, "a", encode_block(TickBlock(ticks_of(part), TABLE, DAY, synthetic=True)))
@@ -81,7 +81,7 @@ def outcome(rows, record_cuts, batch_cuts, snapshot_every):
     for batch in pieces(records, batch_cuts):
         Ingest(SESSION, Outlets(archive, quarantine, hot, quotes, snapshots), snapshot_every).take(batch)
     lane, latest = Lane(SESSION, "a", "a"), {}
-    restore_snapshot(lane, *snapshots.load(DAY, "a"))
+    restore_snapshot(lane, *snapshots.load(f"{DAY}/a"))
     for content in quotes.blocks.get(0, ()):
         block = decode_quotes(content)
         columns = [column.tolist() for column in block.quotes.columns().values()]

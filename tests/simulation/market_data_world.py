@@ -10,16 +10,16 @@ from hashlib import sha256
 from typing import Any
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
+from daymark.contracts.stream_records import StreamRecord, records_of
 from daymark.contracts.tick_blocks import TickBlock
 from daymark.core.errors import DaymarkError, Unavailable
 from daymark.market_data import ingest
 from daymark.market_data.ingest import Ingest, Outlets
 from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.ingest_snapshots import encode_snapshot, restore_snapshot
-from daymark.market_data.stream_records import StreamRecord, records_of
 from tests.simulation.event_source_mapping import EventSourceMapping, Settings, Throttled, kinesis_event
 from tests.simulation.event_source_mapping import Lane as DeliveryLane
 from tests.simulation.market_data_ticks import DAY, KEYS, SESSION, TickStream
@@ -117,7 +117,7 @@ class Guards:
     """Adapters the world is built with; a test puts weakened ones in."""
 
     hot: type = MemoryHotQuotes
-    snapshots: type = MemoryIngestSnapshots
+    snapshots: type = MemoryLaneSnapshots
 
 
 @dataclass
@@ -254,7 +254,7 @@ class World:
         for key in KEYS:
             name = StreamRecord("any", 0, key, b"").lane
             lanes[key] = Lane(SESSION, key, name)
-            stored = self.snapshots.load(DAY, name)
+            stored = self.snapshots.load(f"{DAY}/{name}")
             if stored is not None:
                 restore_snapshot(lanes[key], *stored)
         return lanes
@@ -280,7 +280,7 @@ def remember_codecs(patch: Any) -> None:
 
 def without_faults(stream: TickStream) -> str:
     """The state's hash after one worker has taken each shard in one batch and nothing went wrong."""
-    objects, snapshots = MemoryObjects(), MemoryIngestSnapshots()
+    objects, snapshots = MemoryObjects(), MemoryLaneSnapshots()
     # Buckets are no part of the state.
     worker = Ingest(replace(SESSION, buckets={}), Outlets(objects, objects, MemoryHotQuotes(), MemoryQuoteStream(), snapshots))
     for shard in stream.shards:

@@ -11,15 +11,15 @@ from collections import Counter
 import pytest
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
+from daymark.contracts.stream_records import StreamRecord
 from daymark.contracts.tick_blocks import decode_block
 from daymark.market_data.ingest import Ingest, Outlets
 from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.ingest_snapshots import restore_snapshot
 from daymark.market_data.quarantine import Quarantined
-from daymark.market_data.stream_records import StreamRecord
 from tests.simulation.event_source_mapping import EventSourceMapping
 from tests.simulation.market_data_ticks import DAY, KEYS, POISON, PUBLISHERS, SESSION, SYMBOLS, TickStream
 from tests.simulation.market_data_witness import check
@@ -89,7 +89,7 @@ def test_poison_is_set_aside_and_its_shard_goes_on(poison):
     # A row of an unknown symbol or publisher is refused each time; these would only be slower.
     known = {(publisher, symbol) for publisher in PUBLISHERS for symbol in SYMBOLS[0::4]}
     good = [record for record in sent if record.sequence in stream.owners and {row[:2] for row in stream.owners[record.sequence]} <= known]
-    choose, archive, quarantine, snapshots = random.Random(poison), MemoryObjects(), MemoryObjects(), MemoryIngestSnapshots()
+    choose, archive, quarantine, snapshots = random.Random(poison), MemoryObjects(), MemoryObjects(), MemoryLaneSnapshots()
     worker = Ingest(SESSION, Outlets(archive, quarantine, MemoryHotQuotes(), MemoryQuoteStream(), snapshots), snapshot_every=1000)
     expected, rows = {}, 0
     for first in range(1, POISONED_RECORDS + 1, 500):
@@ -104,7 +104,7 @@ def test_poison_is_set_aside_and_its_shard_goes_on(poison):
                 batch.append(StreamRecord("shardId-0", sequence, KEYS[0], again.content))
         assert worker.take(batch) == {"batchItemFailures": []}
     lane = Lane(SESSION, KEYS[0], KEYS[0])
-    restore_snapshot(lane, *snapshots.load(DAY, KEYS[0]))
+    restore_snapshot(lane, *snapshots.load(f"{DAY}/{KEYS[0]}"))
     account = lane.account
     assert (account.records, account.refused_records, account.rows) == (POISONED_RECORDS, len(expected), rows)
     assert account.rows == account.applied + account.coalesced + account.quarantined + account.repeated

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.contracts import block_envelope
+from daymark.contracts.stream_records import StreamRecord
 from daymark.core.errors import DaymarkError, InvalidInput, Unavailable
 from daymark.market_data import ingest
 from daymark.market_data.ingest import Ingest
 from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.stream_ports import LatestQuotes
-from daymark.market_data.stream_records import StreamRecord
 from daymark.market_data.tick_gate import TickGate
 from tests.simulation import market_data_ticks
 from tests.simulation.market_data_witness import check
@@ -28,11 +28,11 @@ from tests.simulation.witness import Violation
 SEEDS = 200
 
 
-class AnyVersionReplaces(MemoryIngestSnapshots):
+class AnyVersionReplaces(MemoryLaneSnapshots):
     """A snapshot replaces whatever stands."""
 
-    def save(self, session_date, lane, content, replaces):
-        return super().save(session_date, lane, content, self.version(session_date, lane))
+    def save(self, name, content, replaces):
+        return super().save(name, content, self.version(name))
 
 
 class LastWriterWins(MemoryHotQuotes):

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.memory.ingest_snapshots import MemoryIngestSnapshots
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
 from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.quote_blocks import StreamPosition, decode_quotes
+from daymark.contracts.stream_records import StreamRecord
 from daymark.contracts.symbols import SymbolTable
 from daymark.contracts.tick_blocks import TickBlock, decode_block, encode_block
 from daymark.contracts.ticks import COLUMNS, Ticks
@@ -24,7 +25,6 @@ from daymark.market_data.ingest_lane import Account, Lane
 from daymark.market_data.ingest_snapshots import encode_snapshot, restore_snapshot
 from daymark.market_data.quarantine import Quarantined
 from daymark.market_data.stream_ports import HotQuote
-from daymark.market_data.stream_records import StreamRecord
 from daymark.market_data.tick_gate import TickRules
 from daymark.market_data.tick_session import TickSession
 
@@ -53,14 +53,14 @@ class Stores:
 
     def __init__(self):
         self.archive, self.quarantine, self.hot = MemoryObjects(), MemoryObjects(), MemoryHotQuotes()
-        self.quotes, self.snapshots = MemoryQuoteStream(), MemoryIngestSnapshots()
+        self.quotes, self.snapshots = MemoryQuoteStream(), MemoryLaneSnapshots()
 
     def worker(self, session=SESSION, **settings):
         return Ingest(session, Outlets(self.archive, self.quarantine, self.hot, self.quotes, self.snapshots), **settings)
 
     def lane(self, key="a"):
         lane = Lane(SESSION, key, key)
-        restore_snapshot(lane, *self.snapshots.load(DAY, key))
+        restore_snapshot(lane, *self.snapshots.load(f"{DAY}/{key}"))
         return lane
 
     def blocks(self, bucket):
@@ -144,11 +144,11 @@ def test_what_was_taken_is_a_repeat_for_every_worker(stores):
     records = [record(9, tick("KO", 1, 46 * ONE)), record(10, tick("KO", 2, 47 * ONE))]
     first, second = stores.worker(), stores.worker()
     first.take(records)
-    before = stores.snapshots.load(DAY, "a"), len(stores.quotes.blocks[0])
+    before = stores.snapshots.load(f"{DAY}/a"), len(stores.quotes.blocks[0])
     second.take(records)
     first.take(records[:1])
     assert (first.repeats, second.repeats) == (1, 2)
-    assert (stores.snapshots.load(DAY, "a"), len(stores.quotes.blocks[0])) == before
+    assert (stores.snapshots.load(f"{DAY}/a"), len(stores.quotes.blocks[0])) == before
 
 
 def test_records_of_a_batch_are_taken_by_number_not_by_text(stores):
@@ -212,7 +212,7 @@ def test_other_content_under_a_records_key_is_no_failure_to_be_repeated_silently
     stores.archive.put(taken.key("ticks", DAY), b"another")
     with pytest.raises(Conflict):
         stores.worker().take([taken])
-    assert stores.snapshots.load(DAY, "a") is None
+    assert stores.snapshots.load(f"{DAY}/a") is None
 
 
 def test_a_lane_with_which_another_worker_went_on_comes_again(stores):

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from daymark.contracts.quote_blocks import encode_quotes
+from daymark.contracts.stream_records import StreamRecord, batch_answer, check_answer
 from daymark.contracts.tick_blocks import TickBlock, decode_block, encode_block
 from daymark.core.errors import Conflict, InvalidInput, Unavailable
 from daymark.market_data.ingest_lane import Judged, Lane
 from daymark.market_data.ingest_snapshots import encode_snapshot, restore_snapshot
 from daymark.market_data.quarantine import Quarantined
-from daymark.market_data.stream_ports import HotQuoteStore, IngestSnapshots, LatestQuotes, Quarantine, QuoteStream, TickArchive
-from daymark.market_data.stream_records import StreamRecord, batch_answer, check_answer
+from daymark.market_data.stream_ports import HotQuoteStore, LaneSnapshots, LatestQuotes, Quarantine, QuoteStream, TickArchive
 from daymark.market_data.tick_gate import Verdict
 from daymark.market_data.tick_session import TickSession
 
@@ -40,7 +40,7 @@ class Outlets:
     quarantine: Quarantine
     hot: HotQuoteStore
     quotes: QuoteStream
-    snapshots: IngestSnapshots
+    snapshots: LaneSnapshots
 
 
 class Ingest:
@@ -119,20 +119,20 @@ class Ingest:
 
     def _save(self, lane: Lane) -> None:
         try:
-            version = self.outlets.snapshots.save(self.session.session_date, lane.name, encode_snapshot(lane), lane.version)
+            version = self.outlets.snapshots.save(self._snapshot_name(lane.name), encode_snapshot(lane), lane.version)
         except Conflict as raced:
             raise Unavailable(f"another worker went on with lane {lane.name}") from raced
         lane.settle(version)
 
     def _refresh(self, records: Sequence[StreamRecord]) -> None:
         """Bring every lane of the batch to the snapshot that stands: another worker may have gone on since."""
-        session_date, snapshots = self.session.session_date, self.outlets.snapshots
+        snapshots = self.outlets.snapshots
         for record in {record.lane: record for record in records}.values():
             held = self._lanes.get(record.lane)
-            if held is not None and held.version == snapshots.version(session_date, record.lane):
+            if held is not None and held.version == snapshots.version(self._snapshot_name(record.lane)):
                 continue
             lane = Lane(self.session, record.partition_key, record.lane)
-            stored = snapshots.load(session_date, record.lane)
+            stored = snapshots.load(self._snapshot_name(record.lane))
             if stored is not None:
                 restore_snapshot(lane, *stored)
             self._lanes[record.lane] = lane
@@ -183,6 +183,9 @@ class Ingest:
 
     def _quarantine(self, record: StreamRecord, entry: Quarantined) -> None:
         self.outlets.quarantine.put(record.key(QUARANTINE_FOLDER, self.session.session_date), entry.encode())
+
+    def _snapshot_name(self, lane: str) -> str:
+        return f"{self.session.session_date.isoformat()}/{lane}"
 
     def _first_open(self, records: Sequence[StreamRecord]) -> StreamRecord | None:
         """The first record that no stored snapshot covers."""

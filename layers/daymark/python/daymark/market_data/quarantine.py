@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from daymark.contracts.stream_records import StreamRecord
 from daymark.core.audit import canonical_json
 from daymark.core.errors import DaymarkError, InvalidInput
-from daymark.market_data.stream_records import StreamRecord
 
 _VERSION = 1
 _FIELDS = {"version", "kind", "shard", "sequence", "partition_key", "reasons", "payload"}

@@ -1,4 +1,4 @@
-"""What the live stream needs from the outside: hot quotes, the quotes stream, the archive, the quarantine and snapshots.
+"""What the live streams need from the outside: sessions, hot quotes, the quotes stream, the archive, the quarantine and snapshots.
 
 None of these writes takes a fence. Ticks are not money, and each write is safe by itself: an object is put once, hot quotes are
 merged by time, blocks say which records they cover, and a snapshot replaces only the version that it was made from.
@@ -13,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from daymark.contracts.bucket_book import BucketBook
+from daymark.contracts.live_session import LiveSession
 from daymark.market_data.conflation import LatestRows
 
 
@@ -120,10 +122,31 @@ class Quarantine(Protocol):
         ...
 
 
-class IngestSnapshots(Protocol):
-    """The state of every lane, by session."""
+class LiveSessions(Protocol):
+    """The sessions that have been opened, with the books of their buckets. What was opened never changes."""
 
-    def version(self, session_date: date, lane: str) -> str | None:
+    def session(self, session_date: date) -> LiveSession | None:
+        """A session as it was opened; ``None`` before.
+
+        Raises:
+            Unavailable: no answer.
+        """
+        ...
+
+    def book(self, key: str) -> BucketBook:
+        """A bucket's book by its key.
+
+        Raises:
+            NotFound: there is no such book.
+            Unavailable: no answer.
+        """
+        ...
+
+
+class LaneSnapshots(Protocol):
+    """The state of every lane of a stream, by name; a name is one or more parts of letters, digits and ``.:_-``, joined by ``/``."""
+
+    def version(self, name: str) -> str | None:
         """The version that stands; ``None`` when there is none.
 
         Raises:
@@ -131,7 +154,7 @@ class IngestSnapshots(Protocol):
         """
         ...
 
-    def load(self, session_date: date, lane: str) -> tuple[bytes, str] | None:
+    def load(self, name: str) -> tuple[bytes, str] | None:
         """The content that stands and its version; ``None`` when there is none.
 
         Raises:
@@ -139,7 +162,7 @@ class IngestSnapshots(Protocol):
         """
         ...
 
-    def save(self, session_date: date, lane: str, content: bytes, replaces: str | None) -> str:
+    def save(self, name: str, content: bytes, replaces: str | None) -> str:
         """Put the content in place of the version named, and return its own.
 
         Raises:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
+from daymark.contracts.marks_moved import MarksMoved
 from daymark.core.entitlement import Resource
 from daymark.core.errors import DaymarkError
 from daymark.core.tenancy import Principal
@@ -91,6 +92,18 @@ class Poster(Protocol):
 
         Raises:
             Unavailable: the gateway throttles or does not answer.
+        """
+        ...
+
+
+class MarksAnnouncer(Protocol):
+    """Tells whoever listens that a bucket's board went on."""
+
+    def announce(self, moved: MarksMoved) -> None:
+        """Tell it; the board stands already, so a telling that gets lost is made good by the next.
+
+        Raises:
+            Unavailable: it could not be told.
         """
         ...
 

@@ -17,10 +17,12 @@ from typing import Any
 from daymark.core.errors import InvalidInput
 
 _SHARD = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_SEQUENCE = re.compile(r"0|[1-9][0-9]{0,127}")
+_SEQUENCE = re.compile(r"[0-9]{1,128}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 # As many as Kinesis writes; keys then sort as their numbers do.
 _SEQUENCE_DIGITS = 56
+# The end of the year 9999.
+_LAST_INSTANT = 253_402_300_800
 FAILURES, IDENTIFIER = "batchItemFailures", "itemIdentifier"
 
 
@@ -33,12 +35,20 @@ class StreamRecord:
         sequence: The record's number; rises within a partition key, also over a re-shard. Numbers are compared, never their texts.
         partition_key: By which the producer keeps the order.
         content: The record's data.
+        identifier: The number as the stream wrote it, by which an answer must name the record; its plain digits when left out.
+        arrived: Seconds since 1970 in UTC at which the stream took it; the same however often it is delivered.
     """
 
     shard: str
     sequence: int
     partition_key: str
     content: bytes
+    identifier: str = ""
+    arrived: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.identifier:
+            object.__setattr__(self, "identifier", str(self.sequence))
 
     @property
     def lane(self) -> str:
@@ -86,7 +96,10 @@ def _record(entry: Any, field: str) -> StreamRecord:
         content = base64.b64decode(_text(kinesis, "data", f"{field}.kinesis"), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidInput("a record's data are base64", field=f"{field}.kinesis.data") from None
-    return StreamRecord(shard, int(sequence), _text(kinesis, "partitionKey", f"{field}.kinesis"), content)
+    key, arrived = _text(kinesis, "partitionKey", f"{field}.kinesis"), kinesis.get("approximateArrivalTimestamp", 0.0)
+    if isinstance(arrived, bool) or not isinstance(arrived, int | float) or not 0 <= arrived < _LAST_INSTANT:
+        raise InvalidInput("a record's arrival is in seconds since 1970", field=f"{field}.kinesis.approximateArrivalTimestamp")
+    return StreamRecord(shard, int(sequence), key, content, sequence, float(arrived))
 
 
 def _text(part: Mapping[str, Any], name: str, field: str) -> str:
@@ -104,7 +117,7 @@ def batch_answer(failed: StreamRecord | None) -> dict[str, Any]:
     >>> batch_answer(StreamRecord("shardId-0", 12, "a", b""))
     {'batchItemFailures': [{'itemIdentifier': '12'}]}
     """
-    return {FAILURES: [] if failed is None else [{IDENTIFIER: str(failed.sequence)}]}
+    return {FAILURES: [] if failed is None else [{IDENTIFIER: failed.identifier}]}
 
 
 def check_answer(answer: Any, records: Sequence[StreamRecord], failed: bool) -> None:
@@ -123,7 +136,7 @@ def check_answer(answer: Any, records: Sequence[StreamRecord], failed: bool) -> 
     """
     if not isinstance(answer, dict) or set(answer) != {FAILURES} or not isinstance(answer[FAILURES], list):
         raise InvalidInput(f"the answer must be a list under {FAILURES} alone", field="answer")
-    known = {str(record.sequence) for record in records}
+    known = {record.identifier for record in records}
     for place, item in enumerate(answer[FAILURES]):
         if not isinstance(item, dict) or set(item) != {IDENTIFIER} or item[IDENTIFIER] not in known:
             raise InvalidInput("a failure names a record of this batch", field=f"answer.{FAILURES}[{place}]")

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from daymark.contracts.stream_records import StreamRecord, batch_answer, check_answer, records_of
 from daymark.core.errors import InvalidInput
-from daymark.market_data.stream_records import StreamRecord, batch_answer, check_answer, records_of
 
 SEQUENCE = "49590338271490256608559692538361571095921575989136588898"
 # As the AWS Lambda developer guide prints it.
@@ -38,7 +38,21 @@ RECORDS = [StreamRecord("shardId-0", number, "key", b"") for number in (8, 9, 10
 
 
 def test_the_documented_event_is_read():
-    assert records_of(json.loads(EVENT)) == [StreamRecord("shardId-000000000006", int(SEQUENCE), "1", b"Hello, this is a test.")]
+    assert records_of(json.loads(EVENT)) == [
+        StreamRecord("shardId-000000000006", int(SEQUENCE), "1", b"Hello, this is a test.", SEQUENCE, 1545084650.987)
+    ]
+
+
+def test_an_answer_names_a_record_as_the_stream_wrote_it():
+    event = json.loads(EVENT)
+    event["Records"][0]["kinesis"]["sequenceNumber"] = "00012"
+    (record,) = records_of(event)
+    assert record.sequence == 12
+    answer = batch_answer(record)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "00012"}]}
+    check_answer(answer, [record], failed=True)
+    with pytest.raises(InvalidInput):
+        check_answer({"batchItemFailures": [{"itemIdentifier": "12"}]}, [record], failed=True)
 
 
 def test_a_windows_last_event_may_have_no_records():
@@ -54,7 +68,10 @@ def test_a_windows_last_event_may_have_no_records():
         (("Records", 0, "eventID"), None, "Records[0].eventID"),
         (("Records", 0, "eventID"), "../shard:1", "Records[0].eventID"),
         (("Records", 0, "kinesis", "sequenceNumber"), 12, "Records[0].kinesis.sequenceNumber"),
-        (("Records", 0, "kinesis", "sequenceNumber"), "012", "Records[0].kinesis.sequenceNumber"),
+        (("Records", 0, "kinesis", "approximateArrivalTimestamp"), "late", "Records[0].kinesis.approximateArrivalTimestamp"),
+        (("Records", 0, "kinesis", "approximateArrivalTimestamp"), True, "Records[0].kinesis.approximateArrivalTimestamp"),
+        (("Records", 0, "kinesis", "approximateArrivalTimestamp"), -1, "Records[0].kinesis.approximateArrivalTimestamp"),
+        (("Records", 0, "kinesis", "approximateArrivalTimestamp"), float("nan"), "Records[0].kinesis.approximateArrivalTimestamp"),
         (("Records", 0, "kinesis", "sequenceNumber"), "-1", "Records[0].kinesis.sequenceNumber"),
         (("Records", 0, "kinesis", "sequenceNumber"), "٣", "Records[0].kinesis.sequenceNumber"),
         (("Records", 0, "kinesis", "data"), "SGVs%", "Records[0].kinesis.data"),
