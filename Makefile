@@ -50,7 +50,7 @@ format: $(DEV_STAMP) ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .
 
 synth: $(RUN_STAMP) $(NODE_STAMP) ## Synthesise the templates of the embedded cloud into cdk.out
-	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --context target=local
+	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --context target=local --context redis_url=redis://127.0.0.1:6379
 
 lock: ## Rewrite the requirement locks (needs uv)
 	@requirements/compile

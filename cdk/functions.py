@@ -12,6 +12,7 @@ from daymark.adapters.environment import Settings
 from daymark.operations import catalogue
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase
+from market_data import settings as market_data
 from monitoring import settings as monitoring
 from operations import settings as operations
 
@@ -53,6 +54,21 @@ class ObjectAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a function reads a stream. The records of one partition key stay in order, however many batches are under way.
+
+    Attributes:
+        batch_records: The most records of one call. A call's payload has at most 6 MiB, and a record of 1 MiB takes 4/3 of it in
+            base64: four take 5.33 MiB and leave the rest to their envelopes, five would take 6.67 MiB.
+        batches_at_once: Batches of one shard under way at a time, each of other partition keys; AWS allows ten.
+    """
+
+    stream: str
+    batch_records: int
+    batches_at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionDefinition:
     """One deployed function.
 
@@ -60,6 +76,7 @@ class FunctionDefinition:
         name: The catalogue's name for a task function; what logs and alarms call it.
         settings: The model its environment is rendered from.
         tables: Permission by table.
+        puts: The streams it puts records into.
     """
 
     name: str
@@ -72,6 +89,7 @@ class FunctionDefinition:
     memory_mb: int = 512
     timeout_seconds: int = API_SECONDS
     module: str = ""
+    puts: Sequence[str] = ()
 
     @property
     def handler(self) -> str:
@@ -130,6 +148,12 @@ TASKS = (
         (*_CLOSES, ObjectAccess("prices", "official/", write=True)),
     ),
     _task(catalogue.ASSESS_RISK, "Overnight risk, limits and the volatility regime", operations.PriceSettings, _MARKING),
+    _task(
+        catalogue.OPEN_LIVE_SESSION,
+        "Cuts the buckets' books and opens the live session",
+        operations.LiveSessionSettings,
+        (*_MARKING, ObjectAccess("live", "sessions/", write=True), ObjectAccess("live", "books/", write=True)),
+    ),
     _task(catalogue.PROPOSE_TRADES, "Drift, rebalancing and tax losses", operations.PriceSettings, _MARKING),
     _task(catalogue.VALUE_PORTFOLIOS, "Marks, profit and loss, and the benchmark", operations.PriceSettings, _MARKING),
     _task(
@@ -192,14 +216,68 @@ MONITORING_API = FunctionDefinition(
 )
 
 
-def _connection(name: str, purpose: str, settings: type[Settings], timeout_seconds: int = API_SECONDS) -> FunctionDefinition:
-    tables = {"connections": Permission.HOLD} | ({"operations": _READ} if settings is monitoring.PushSettings else {})
-    return FunctionDefinition(name, "monitoring", purpose, settings, tables, timeout_seconds=timeout_seconds)
+INGEST_TICKS = FunctionDefinition(
+    "ingest_ticks",
+    "market_data",
+    "Judges and conflates ticks: hot quotes, quote blocks, archive and quarantine",
+    market_data.IngestSettings,
+    {},
+    (
+        ObjectAccess("ticks", "ticks/", write=True),
+        ObjectAccess("ticks", "quarantine/", write=True),
+        ObjectAccess("live", "lanes/", write=True),
+        ObjectAccess("live", "sessions/"),
+    ),
+    _NUMERIC,
+    1769,
+    60,
+    puts=("quotes",),
+)
+MARK_PORTFOLIOS = FunctionDefinition(
+    "mark_portfolios",
+    "monitoring",
+    "Marks the portfolios of a bucket by its quotes, and keeps its board",
+    monitoring.MarkSettings,
+    {},
+    (
+        ObjectAccess("live", "boards/", write=True),
+        ObjectAccess("live", "sessions/"),
+        ObjectAccess("live", "books/"),
+        ObjectAccess("ticks", "quarantine/", write=True),
+    ),
+    _NUMERIC,
+    1769,
+    60,
+)
+TICKS = Reading("ticks", batch_records=4, batches_at_once=4)
+# Quote blocks are small; of larger ones Lambda ends a batch before its payload is full.
+QUOTES = Reading("quotes", batch_records=100, batches_at_once=10)
+
+
+def _connection(
+    name: str,
+    purpose: str,
+    settings: type[Settings],
+    timeout_seconds: int = API_SECONDS,
+    tables: Sequence[str] = (),
+    boards: bool = False,
+) -> FunctionDefinition:
+    held = {"connections": Permission.HOLD} | dict.fromkeys(tables, _READ)
+    objects = (ObjectAccess("live", "boards/"),) if boards else ()
+    layers, memory_mb = (_NUMERIC, 1024) if boards else ((Layer.RUNTIME,), 512)
+    return FunctionDefinition(name, "monitoring", purpose, settings, held, objects, layers, memory_mb, timeout_seconds)
 
 
 OPEN_CONNECTION = _connection("open_connection", "Admits a WebSocket for its ticket", monitoring.ConnectionSettings)
 CLOSE_CONNECTION = _connection("close_connection", "Forgets a WebSocket that has ended", monitoring.ConnectionSettings)
-RECEIVE_MESSAGE = _connection("receive_message", "Answers what WebSocket clients ask", monitoring.PushSettings)
-PUSH_PROGRESS = _connection("push_progress", "Pushes the day's progress to those who watch it", monitoring.PushSettings, 60)
-CONNECTIONS = (OPEN_CONNECTION, CLOSE_CONNECTION, RECEIVE_MESSAGE, PUSH_PROGRESS)
-EVERY_FUNCTION = (*STEPS, *TASKS, *CONNECTIONS, BOOK_API, OPERATIONS_API, MONITORING_API)
+RECEIVE_MESSAGE = _connection(
+    "receive_message", "Answers what WebSocket clients ask", monitoring.PushSettings, tables=("operations", "book"), boards=True
+)
+PUSH_PROGRESS = _connection(
+    "push_progress", "Pushes the day's progress to those who watch it", monitoring.ProgressSettings, 60, ("operations",)
+)
+PUSH_MARKS = _connection(
+    "push_marks", "Pushes what moved on a board to those who watch it", monitoring.LivePushSettings, 60, ("book",), boards=True
+)
+CONNECTIONS = (OPEN_CONNECTION, CLOSE_CONNECTION, RECEIVE_MESSAGE, PUSH_PROGRESS, PUSH_MARKS)
+EVERY_FUNCTION = (*STEPS, *TASKS, INGEST_TICKS, MARK_PORTFOLIOS, *CONNECTIONS, BOOK_API, OPERATIONS_API, MONITORING_API)

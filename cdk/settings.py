@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from aws_cdk import Environment
 from aws_cdk import aws_lambda as lambda_
 
+from cdk.live_settings import LiveSettings
 from daymark.core.errors import InvalidInput
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -48,6 +49,7 @@ class DeploymentSettings:
         primary: Home of the tables; ``secondary`` holds their replicas.
         witness: Third region of the strongly consistent fence table; holds no readable data.
         today: The day by which acknowledged findings are judged.
+        live: The live path.
     """
 
     account: str
@@ -57,13 +59,14 @@ class DeploymentSettings:
     primary: str = "us-east-1"
     secondary: str = "us-west-2"
     witness: str = "us-east-2"
+    live: LiveSettings = field(default_factory=lambda: LiveSettings(synthetic_ticks=False, redis_url="", fan_out=True))
 
     @classmethod
     def read(cls, context: Callable[[str], Any], environment: Mapping[str, str]) -> DeploymentSettings:
         """Settings from ``cdk --context name=value`` and the account of the credentials in use.
 
         Raises:
-            InvalidInput: a context value is none of the allowed ones, or no account is known for the cloud.
+            InvalidInput: a context value is none of the allowed ones, no account is known for the cloud, or no cache for the embedded one.
         """
         target = _choice(Target, "target", context("target"))
         account = environment.get("CDK_DEFAULT_ACCOUNT") or (LOCAL_ACCOUNT if target is Target.LOCAL else "")
@@ -71,7 +74,8 @@ class DeploymentSettings:
             raise InvalidInput("no AWS account: sign in or set CDK_DEFAULT_ACCOUNT", field="CDK_DEFAULT_ACCOUNT")
         regions = {name: str(context(name)) for name in ("primary", "secondary", "witness") if context(name)}
         today = date.fromisoformat(context("today")) if context("today") else datetime.now(UTC).date()
-        settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), **regions)
+        live = LiveSettings.read(context, target is Target.LOCAL)
+        settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), live=live, **regions)
         if len({settings.primary, settings.secondary, settings.witness}) != 3:
             raise InvalidInput("primary, secondary and witness must be three different regions", field="secondary")
         return settings

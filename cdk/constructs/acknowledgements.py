@@ -12,7 +12,7 @@ from datetime import date
 from aws_cdk import Acknowledgment, Environment, Stack, Validations
 
 from cdk.constructs.phase_machine import machine_name
-from cdk.functions import BOOK_API, OPERATIONS_API, STEPS, TASKS
+from cdk.functions import BOOK_API, CONNECTIONS, INGEST_TICKS, MARK_PORTFOLIOS, OPERATIONS_API, STEPS, TASKS
 from daymark.operations.models import OperationPhase
 
 PLATFORM = "platform engineering"
@@ -34,8 +34,9 @@ class Acknowledgement:
 RULES = (
     Acknowledgement(
         "AwsSolutions-IAM5[Resource::*]",
-        ("Operations", "Monitoring", "Api"),
-        "X-Ray's trace actions and CloudWatch's log-delivery actions take no resource; no other action is granted on *.",
+        ("Operations", "MarketData", "Monitoring", "Api"),
+        "X-Ray's trace actions and CloudWatch's log-delivery actions take no resource, and Lambda checks that it may manage a placed "
+        "function's network interfaces anywhere, which the function's own code is denied; no other action is granted on *.",
         SECURITY,
     ),
     Acknowledgement(
@@ -46,10 +47,16 @@ RULES = (
     ),
     Acknowledgement(
         "AwsSolutions-L1",
-        ("Operations", "Monitoring", "Api"),
+        ("Operations", "MarketData", "Monitoring", "Api"),
         "The runtime is python3.13, the newest that every pinned wheel is published for.",
     ),
-    Acknowledgement("AwsSolutions-SQS3", ("Operations", "Monitoring"), "This queue is itself a dead-letter queue."),
+    Acknowledgement(
+        "AwsSolutions-KDS3",
+        ("Data",),
+        "The rule warns of what a key of our own costs; the streams carry what the tables hold, under the same key.",
+        SECURITY,
+    ),
+    Acknowledgement("AwsSolutions-SQS3", ("Operations", "MarketData", "Monitoring"), "This queue is itself a dead-letter queue."),
     Acknowledgement("AwsSolutions-APIG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
     Acknowledgement(
         "AwsSolutions-APIG4",
@@ -72,7 +79,12 @@ def key_prefixes(bucket_arns: Mapping[str, str]) -> Iterable[Acknowledgement]:
         bucket_arns: How the rule pack spells the ARN of each bucket.
     """
     users: dict[tuple[str, str], set[str]] = {}
-    for stack, definitions in {"Operations": (*STEPS, *TASKS), "Api": (BOOK_API, OPERATIONS_API)}.items():
+    for stack, definitions in {
+        "Operations": (*STEPS, *TASKS),
+        "MarketData": (INGEST_TICKS,),
+        "Monitoring": (*CONNECTIONS, MARK_PORTFOLIOS),
+        "Api": (BOOK_API, OPERATIONS_API),
+    }.items():
         for access in (access for definition in definitions for access in definition.objects):
             users.setdefault((access.bucket, access.prefix), set()).add(stack)
     for (bucket, prefix), stacks in sorted(users.items()):

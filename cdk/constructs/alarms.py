@@ -1,18 +1,22 @@
-"""Alarms: every function's errors, throttles and duration; undelivered wake-ups and events; failed phases."""
+"""Alarms: every function's errors, throttles and duration; undelivered wake-ups and events; failed phases; streams that are read late."""
 
 from __future__ import annotations
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.constructs.function import DaymarkFunction
 from cdk.constructs.phase_machine import PhaseMachine
+from cdk.constructs.stream_reader import StreamReader
 
 _PERIOD = Duration.minutes(5)
+# Live figures that are half a minute old are not live.
+LATE_MILLISECONDS = 30_000
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 
 
@@ -40,6 +44,21 @@ class Alarms(Construct):
             limit,
             f"{each.definition.name}: close to its time limit",
         )
+
+    def watch_reader(self, each: StreamReader, meaning: str) -> None:
+        """Records that wait too long to be read, and records that were given up, with what that means to whoever is told."""
+        name = each.function.definition.name
+        age = each.function.function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum")
+        late = f"{name}: records wait over {LATE_MILLISECONDS // 1000} s"
+        self._alarm(f"{each.function.definition.construct_id}Late", age, LATE_MILLISECONDS, late)
+        depth = each.given_up.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
+        self._alarm(f"{each.function.definition.construct_id}GivenUp", depth, 0, meaning)
+
+    def watch_stream(self, name: str, stream: kinesis.IStream) -> None:
+        """Records that a stream did not take because its shards were full; their producers try again, and fall behind."""
+        for each in ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded"):
+            metric = stream.metric(each, period=_PERIOD, statistic="Sum")
+            self._alarm(f"{name.capitalize()}{each}", metric, 0, f"{name}: the stream's shards are full")
 
     def watch_queue(self, queue: sqs.IQueue, meaning: str) -> None:
         """Anything in a dead-letter queue, and what that means to whoever is told."""

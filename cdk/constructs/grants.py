@@ -1,4 +1,4 @@
-"""Gives a function exactly what its definition says: named actions on named tables and key prefixes."""
+"""Gives a function exactly what its definition says: named actions on named tables, key prefixes and streams."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
@@ -17,16 +18,18 @@ from cdk.functions import ACTIONS, ObjectAccess
 
 @dataclass(frozen=True)
 class DataStores:
-    """The tables and buckets of one region, by the names that definitions use."""
+    """The tables, buckets and streams of one region, by the names that definitions use."""
 
     key: kms.IKey
     tables: Mapping[str, dynamodb.ITableV2]
     buckets: Mapping[str, s3.IBucket]
+    streams: Mapping[str, kinesis.IStream]
 
     def names(self) -> dict[str, str]:
-        """The values of the settings fields ``<name>_table`` and ``<name>_bucket``."""
+        """The values of the settings fields ``<name>_table``, ``<name>_bucket`` and ``<name>_stream``."""
         tables = {f"{name}_table": table.table_name for name, table in self.tables.items()}
-        return tables | {f"{name}_bucket": bucket.bucket_name for name, bucket in self.buckets.items()}
+        buckets = {f"{name}_bucket": bucket.bucket_name for name, bucket in self.buckets.items()}
+        return tables | buckets | {f"{name}_stream": stream.stream_name for name, stream in self.streams.items()}
 
     def grant(self, function: DaymarkFunction) -> None:
         """Give the function what its definition lists, and the use of the key behind it."""
@@ -35,6 +38,8 @@ class DataStores:
             self._allow(function, ACTIONS[permission], [self.tables[name].table_arn])
         for access in definition.objects:
             self._allow_objects(function, access)
+        for name in definition.puts:
+            self._allow(function, ("kinesis:PutRecords",), [self.streams[name].stream_arn])
         self._allow(function, KEY_USE, [self.key.key_arn])
 
     def _allow_objects(self, function: DaymarkFunction, access: ObjectAccess) -> None:
@@ -45,7 +50,8 @@ class DataStores:
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
                 resources=[bucket.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": f"{access.prefix}*"}},
+                # Whoever may not list is told 403 and not 404 of a key that does not exist, and that question has no prefix.
+                conditions={"StringLikeIfExists": {"s3:prefix": f"{access.prefix}*"}},
             )
         )
 

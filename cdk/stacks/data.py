@@ -1,4 +1,4 @@
-"""Data: keys, tables and buckets. Stateful: protected against termination, everything in it is retained."""
+"""Data: keys, tables, buckets and streams. Stateful: protected against termination, everything in it is retained."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from cdk.constructs.buckets import DataBucket, LockedBucket, LogBucket
+from cdk.constructs.buckets import DataBucket, LiveBucket, LockedBucket, LogBucket, TickBucket
 from cdk.constructs.grants import DataStores
 from cdk.constructs.keys import DataKey, LogKey
+from cdk.constructs.streams import DaymarkStream
 from cdk.constructs.tables import DaymarkTable, existing_table
 from cdk.settings import DeploymentSettings
 from daymark.adapters.dynamodb.tables import TABLES
 
 
 class DataStack(Stack):
-    """The tables (in the primary region; replicas of them elsewhere, but for those of one region), the buckets and the keys."""
+    """The tables (in the primary region; replicas of them elsewhere, but for those of one region), the buckets, streams and keys.
+
+    Buckets and streams are each region's own: a live session runs in one region, and what it needs of another comes from the tables.
+    """
 
     def __init__(self, scope: Construct, settings: DeploymentSettings, region: str, **options: Any) -> None:
         super().__init__(scope, "Data", stack_name="daymark-data", termination_protection=True, **options)
@@ -24,6 +28,7 @@ class DataStack(Stack):
         self.log_key = LogKey(self, "LogKey")
         logs = LogBucket(self, "Logs")
         owner = region == settings.primary
+        live, provisioned = settings.live, settings.is_local
         self.stores = DataStores(
             key=key,
             tables={
@@ -34,6 +39,12 @@ class DataStack(Stack):
                 "prices": DataBucket(self, "Prices", key, logs),
                 "documents": DataBucket(self, "Documents", key, logs),
                 "seals": LockedBucket(self, "Seals", key, logs),
+                "ticks": TickBucket(self, "Ticks", key, logs),
+                "live": LiveBucket(self, "Live", key, logs),
+            },
+            streams={
+                "ticks": DaymarkStream(self, "TickRecords", key, live.ticks_hours, live.ticks_shards if provisioned else None),
+                "quotes": DaymarkStream(self, "QuoteRecords", key, live.quotes_hours, live.quotes_shards if provisioned else None),
             },
         )
         for name, value in self.stores.names().items():

@@ -1,4 +1,4 @@
-"""Monitoring: the WebSocket over which the day's progress is pushed, and the rule that hears of it."""
+"""Monitoring: portfolios marked by the quotes that come in, and the WebSocket over which marks and the day's progress are pushed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ from constructs import Construct
 from cdk.constructs.function import DaymarkFunction
 from cdk.constructs.layers import Layers
 from cdk.constructs.phase_machine import DeadLetters
+from cdk.constructs.stream_reader import StreamReader
 from cdk.constructs.websocket_api import DaymarkWebSocketApi, GatewayLogging
-from cdk.functions import CLOSE_CONNECTION, CONNECTIONS, OPEN_CONNECTION, PUSH_PROGRESS, RECEIVE_MESSAGE
+from cdk.functions import (
+    CLOSE_CONNECTION,
+    CONNECTIONS,
+    MARK_PORTFOLIOS,
+    OPEN_CONNECTION,
+    PUSH_MARKS,
+    PUSH_PROGRESS,
+    QUOTES,
+    RECEIVE_MESSAGE,
+)
 from cdk.settings import DeploymentSettings
 from cdk.stacks.data import DataStack
 from cdk.stacks.operations import OperationsStack
-from daymark.contracts.progress import DETAIL_TYPE, SOURCE
+from daymark.contracts import marks_moved, progress
 
 # An event tells that there is something new to read; the next one tells it too.
 WORTH_TELLING = Duration.minutes(1)
@@ -32,27 +42,39 @@ class MonitoringStack(Stack):
         super().__init__(scope, "Monitoring", stack_name="daymark-monitoring", **options)
         layers = Layers(self, "Layers", settings)
         self.socket = DaymarkWebSocketApi(self, "Push", settings, GatewayLogging(self, "GatewayLogging"), data.log_key)
-        values = data.stores.names() | {"region": self.region, "websocket_endpoint": self.socket.address}
-        by_name = {each.name: DaymarkFunction.create(self, each, values, layers, data.log_key) for each in CONNECTIONS}
+        values = data.stores.names() | settings.live.values()
+        values |= {"region": self.region, "event_bus": operations.events.attr_name, "websocket_endpoint": self.socket.address}
+        definitions = (*CONNECTIONS, MARK_PORTFOLIOS)
+        by_name = {each.name: DaymarkFunction.create(self, each, values, layers, data.log_key) for each in definitions}
         self.functions = list(by_name.values())
         for function in self.functions:
             data.stores.grant(function)
-        push = by_name[PUSH_PROGRESS.name]
-        for speaker in (by_name[RECEIVE_MESSAGE.name], push):
-            self.socket.let_speak(speaker.role)
+        for speaker in (RECEIVE_MESSAGE, PUSH_PROGRESS, PUSH_MARKS):
+            self.socket.let_speak(by_name[speaker.name].role)
         self.socket.serve(
             by_name[OPEN_CONNECTION.name].function, by_name[CLOSE_CONNECTION.name].function, by_name[RECEIVE_MESSAGE.name].function
         )
         self.dead_letters = DeadLetters(self, "UntoldProgress", data.log_key)
-        push.function.configure_async_invoke(max_event_age=WORTH_TELLING, retry_attempts=1)
+        self.untold_marks = DeadLetters(self, "UntoldMarks", data.log_key)
+        self._tell(by_name[PUSH_PROGRESS.name], "RunsProgress", progress.SOURCE, progress.DETAIL_TYPE, operations, self.dead_letters)
+        self._tell(by_name[PUSH_MARKS.name], "MarksMoved", marks_moved.SOURCE, marks_moved.DETAIL_TYPE, operations, self.untold_marks)
+        marks = by_name[MARK_PORTFOLIOS.name]
+        operations.events.let_tell(marks.role)
+        quotes = data.stores.streams[QUOTES.stream]
+        self.readers = [StreamReader(self, marks, QUOTES, quotes, data.log_key, settings.live.fan_out)]
+        CfnOutput(self, "WebSocketAddress", value=self.socket.address)
+
+    def _tell(
+        self, function: DaymarkFunction, rule: str, source: str, detail_type: str, operations: OperationsStack, dead_letters: DeadLetters
+    ) -> None:
+        function.function.configure_async_invoke(max_event_age=WORTH_TELLING, retry_attempts=1)
         events.Rule(
             self,
-            "RunsProgress",
-            description="Hears that a run of a phase went on",
-            event_bus=operations.bus,
-            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[DETAIL_TYPE]),
+            rule,
+            description=f"Hears {detail_type} of {source}",
+            event_bus=operations.events.bus,
+            event_pattern=events.EventPattern(source=[source], detail_type=[detail_type]),
             targets=[
-                targets.LambdaFunction(push.function, dead_letter_queue=self.dead_letters, max_event_age=WORTH_TELLING, retry_attempts=3)
+                targets.LambdaFunction(function.function, dead_letter_queue=dead_letters, max_event_age=WORTH_TELLING, retry_attempts=3)
             ],
         )
-        CfnOutput(self, "WebSocketAddress", value=self.socket.address)

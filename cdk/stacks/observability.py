@@ -11,18 +11,20 @@ from constructs import Construct
 from cdk.constructs.alarms import Alarms
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
+from cdk.stacks.market_data import MarketDataStack
 from cdk.stacks.monitoring import MonitoringStack
 from cdk.stacks.operations import OperationsStack
 
 
 class ObservabilityStack(Stack):
-    """Alarms of the functions, the phase machines and the queues of what could not be delivered."""
+    """Alarms of the functions, the phase machines, the streams and the queues of what could not be delivered."""
 
     def __init__(
         self,
         scope: Construct,
         data: DataStack,
         operations: OperationsStack,
+        market_data: MarketDataStack,
         monitoring: MonitoringStack,
         api: ApiStack,
         **options: Any,
@@ -30,10 +32,16 @@ class ObservabilityStack(Stack):
         super().__init__(scope, "Observability", stack_name="daymark-observability", **options)
         topic = sns.Topic(self, "Operators", master_key=data.log_key, enforce_ssl=True, display_name="Daymark operators")
         alarms = Alarms(self, "Alarms", topic)
-        for function in (*operations.functions, *monitoring.functions, *api.functions):
+        for function in (*operations.functions, *market_data.functions, *monitoring.functions, *api.functions):
             alarms.watch_function(function)
         for machine in operations.machines:
             alarms.watch_machine(machine)
         alarms.watch_queue(operations.dead_letters, "A phase was not woken: start it by hand")
         alarms.watch_queue(monitoring.dead_letters, "Progress was not told to the WebSocket: clients lag behind the journal")
+        alarms.watch_queue(monitoring.untold_marks, "Marks were not told to the WebSocket: clients lag behind the boards")
+        for reader in (*market_data.readers, *monitoring.readers):
+            lost = f"{reader.reading.stream}: records were given up; read them again while the stream keeps them"
+            alarms.watch_reader(reader, lost)
+        for name, stream in data.stores.streams.items():
+            alarms.watch_stream(name, stream)
         CfnOutput(self, "OperatorsTopicArn", value=topic.topic_arn)

@@ -25,14 +25,13 @@ class OperationsStack(Stack):
     def __init__(self, scope: Construct, settings: DeploymentSettings, data: DataStack, **options: Any) -> None:
         super().__init__(scope, "Operations", stack_name="daymark-operations", **options)
         layers = Layers(self, "Layers", settings)
-        events = DaymarkBus(self, "Events", data.log_key)
-        self.bus = events.bus
-        values = data.stores.names() | {"region": self.region, "event_bus": events.attr_name}
+        self.events = DaymarkBus(self, "Events", data.log_key)
+        values = data.stores.names() | settings.live.values() | {"region": self.region, "event_bus": self.events.attr_name}
         self.functions = [DaymarkFunction.create(self, definition, values, layers, data.log_key) for definition in (*STEPS, *TASKS)]
         for function in self.functions:
             data.stores.grant(function)
             if function.definition in STEPS:
-                events.let_tell(function.role)
+                self.events.let_tell(function.role)
         by_name = {function.definition.name: function.function for function in self.functions}
         self.machines = [PhaseMachine(self, phase, by_name, data.log_key) for phase in OperationPhase]
         self.dead_letters = DeadLetters(self, "MissedWakeUps", data.log_key)

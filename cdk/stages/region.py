@@ -10,7 +10,9 @@ from cdk.settings import DeploymentSettings
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
+from cdk.stacks.market_data import MarketDataStack
 from cdk.stacks.monitoring import MonitoringStack
+from cdk.stacks.network import NetworkStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.operations import OperationsStack
 
@@ -24,10 +26,12 @@ class RegionStage(Stage):
         data = DataStack(self, settings, region)
         identity = IdentityStack(self, settings)
         operations = OperationsStack(self, settings, data)
+        network = None if settings.is_local else NetworkStack(self, data)
+        market_data = MarketDataStack(self, settings, data, network.network if network else None)
         monitoring = MonitoringStack(self, settings, data, operations)
         api = ApiStack(self, settings, data, identity, operations, monitoring)
-        observability = ObservabilityStack(self, data, operations, monitoring, api)
+        observability = ObservabilityStack(self, data, operations, market_data, monitoring, api)
         Tags.of(self).add("project", "daymark")
-        stacks = (data, identity, operations, monitoring, api, observability)
+        stacks = (data, identity, operations, market_data, monitoring, api, observability, *([network] if network else []))
         wildcards = (*key_prefixes(data.bucket_exports()), *executions(environment), *connections(monitoring.socket.connection_arns()))
         acknowledge(stacks, (*RULES, *wildcards), settings.today)

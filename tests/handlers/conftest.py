@@ -28,11 +28,11 @@ from tests.unit.task_world import FRIDAY, HEADER, MONDAY, STATEMENTS, history, s
 REGION = "us-east-1"
 CONTEXT = SimpleNamespace(aws_request_id="5ce2f1a0", function_name="under-test")
 PHASES = ("PRE_MARKET", "MARKET_OPEN", "MID_DAY", "MARKET_CLOSE", "POST_MARKET")
-BUCKETS = ("prices", "documents", "seals")
+BUCKETS = ("prices", "documents", "seals", "live")
 ISSUER, APP = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Pool", "app-client"
 ROOTS = (
     *("operations.bootstrap", "operations.phase_bootstrap", "operations.price_bootstrap", "operations.document_bootstrap"),
-    "monitoring.bootstrap",
+    *("monitoring.bootstrap", "monitoring.live_bootstrap"),
 )
 
 
@@ -101,6 +101,10 @@ def environment(found: Services) -> Mapping[str, str]:
         "DAYMARK_IDENTITY_CLIENTS": json.dumps({ISSUER: APP}),
         "DAYMARK_CURSOR_SECRET": secret["ARN"],
         "DAYMARK_EVENT_BUS": "daymark",
+        "DAYMARK_TICK_GROUPS": "4",
+        "DAYMARK_PORTFOLIO_BUCKETS": "8",
+        "DAYMARK_TICK_PUBLISHERS": "1,2,3",
+        "DAYMARK_SYNTHETIC_TICKS": "true",
         "DAYMARK_WEBSOCKET_ENDPOINT": "https://p1.execute-api.us-east-1.amazonaws.com/live",
         "POWERTOOLS_SERVICE_NAME": "under-test",
         "POWERTOOLS_METRICS_NAMESPACE": "Daymark",

@@ -189,7 +189,7 @@ def test_an_empty_message_is_answered(services):
 def test_leaving_clears_both_rows_and_twice_does_no_harm(services):
     connect()
     receive_message(saying(SUBSCRIBE), CONTEXT)
-    assert [row["pk"] for row in services.items("connections")] == [f"CONNECTION#{CONNECTION}", "TOPIC#day/shared/2018-02-05"]
+    assert [row["pk"] for row in services.items("connections")] == [f"CONNECTION#{CONNECTION}", "ROOM#day/shared/2018-02-05"]
     for _ in range(2):
         assert close_connection(leaving(), CONTEXT) == {"statusCode": 200}
     assert services.items("connections") == []

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from daymark.contracts.bucket_book import decode_book
 from daymark.core.errors import InvalidInput
 from operations import (
     assess_risk,
     back_up_book,
     check_prices,
+    open_live_session,
     open_phase,
     plan_phase,
     propose_trades,
@@ -128,6 +130,22 @@ def test_drift_is_recorded_at_the_previous_close_before_the_open(loaded):
 
     assert outcome["succeeded"], outcome["error"]
     assert day_rows(loaded, "alpha", "drift")["P-A1"]["as_of"] == "2018-02-02"
+
+
+def test_the_live_session_is_opened_once_with_the_buckets_books(loaded):
+    outcome = perform(open_live_session, "PRE_MARKET", "open_live_session")
+    session = json.loads(loaded.object("live", f"sessions/{DAY}.json"))
+    again = perform(open_live_session, "PRE_MARKET", "open_live_session")
+
+    assert outcome["succeeded"] and again["succeeded"], (outcome["error"], again["error"])
+    assert [one["report"]["measures"]["opened"] for one in (outcome, again)] == ["now", "before"]
+    assert (session["groups"], session["publishers"], session["synthetic"]) == (4, [1, 2, 3], True)
+    # KO closed at 39.257 on the Friday before.
+    assert session["symbols"]["KO"]["reference"] == 39_257_000_000
+    assert sorted(session["books"].values()) == loaded.keys("live", "books/")
+    books = [decode_book(loaded.object("live", key)) for key in session["books"].values()]
+    assert sorted(owner for book in books for owner in book.owners) == [("alpha", "P-A1"), ("alpha", "P-A2"), ("beta", "P-B1")]
+    assert json.loads(loaded.object("live", f"sessions/{DAY}.json")) == session
 
 
 def test_the_custodians_statement_agrees_with_the_book(loaded):

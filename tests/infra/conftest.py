@@ -73,4 +73,4 @@ def without_acknowledgements(tmp_path_factory: pytest.TempPathFactory) -> Assemb
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """The one region that goes to the embedded cloud."""
-    return synthesise(tmp_path_factory.mktemp("local"), target="local")
+    return synthesise(tmp_path_factory.mktemp("local"), target="local", redis_url="redis://127.0.0.1:6379/0")

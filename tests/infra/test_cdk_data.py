@@ -95,7 +95,7 @@ def test_buckets_are_private_versioned_and_take_tls_only(cloud):
             if statement["Effect"] == "Deny":
                 refused.setdefault((region, policy["Properties"]["Bucket"]["Ref"]), []).append(statement.get("Condition"))
 
-    assert len(buckets) == 4 * len(REGIONS)
+    assert len(buckets) == 6 * len(REGIONS)
     for (region, _, name), bucket in buckets.items():
         body = bucket["Properties"]
         assert set(body["PublicAccessBlockConfiguration"].values()) == {True}
@@ -113,7 +113,7 @@ def test_all_data_is_under_our_key_and_logged(cloud):
             assert algorithm == "AES256"
         else:
             assert algorithm == "aws:kms"
-            assert bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"] in ("prices/", "documents/", "seals/")
+            assert bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"] in ("prices/", "documents/", "seals/", "ticks/", "live/")
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -161,7 +161,14 @@ def test_only_the_sealing_function_touches_seals_and_nobody_is_allowed_to_unlock
 
 
 def test_nothing_stateful_goes_with_its_stack(cloud):
-    kinds = ("AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool")
+    kinds = (
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::S3::Bucket",
+        "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::Cognito::UserPool",
+        "AWS::Kinesis::Stream",
+    )
     for kind in kinds:
         found = list(cloud.resources(kind))
         assert found

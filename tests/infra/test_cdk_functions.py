@@ -22,6 +22,12 @@ STARS = {
     "xray:PutTelemetryRecords": "a trace has no ARN",
     "xray:GetSamplingRules": "sampling rules are read as a whole",
     "xray:GetSamplingTargets": "sampling rules are read as a whole",
+    "ec2:AssignPrivateIpAddresses": "Lambda checks that it may manage a placed function's interfaces anywhere; its code is denied",
+    "ec2:CreateNetworkInterface": "Lambda checks that it may manage a placed function's interfaces anywhere; its code is denied",
+    "ec2:DeleteNetworkInterface": "Lambda checks that it may manage a placed function's interfaces anywhere; its code is denied",
+    "ec2:DescribeNetworkInterfaces": "describing takes no resource; the function's code is denied",
+    "ec2:DescribeSubnets": "describing takes no resource; the function's code is denied",
+    "ec2:UnassignPrivateIpAddresses": "Lambda checks that it may manage a placed function's interfaces anywhere; its code is denied",
     "logs:CreateLogDelivery": "a log delivery has no ARN before it exists",
     "logs:GetLogDelivery": "log deliveries have no resource-level permission",
     "logs:UpdateLogDelivery": "log deliveries have no resource-level permission",
@@ -56,8 +62,9 @@ def statements(assembly: Any, region: str) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("region", REGIONS)
 def test_every_function_of_the_catalogue_is_deployed(cloud, region):
     steps, apis = {"open_phase", "plan_phase", "record_outcomes"}, {"book_api", "operations_api", "monitoring_api"}
-    connections = {"open_connection", "close_connection", "receive_message", "push_progress"}
-    wanted = set(trading_day().functions()) | steps | apis | connections
+    connections = {"open_connection", "close_connection", "receive_message", "push_progress", "push_marks"}
+    live = {"ingest_ticks", "mark_portfolios"}
+    wanted = set(trading_day().functions()) | steps | apis | connections | live
 
     assert set(functions(cloud, region)) == wanted
 
@@ -169,8 +176,8 @@ def test_the_book_is_read_only_for_every_function(cloud):
 def test_log_groups_are_encrypted_and_kept_a_year(cloud, region):
     groups = list(cloud.resources("AWS::Logs::LogGroup", region))
 
-    # Eighteen functions, five machines, the access logs of both APIs.
-    assert len(groups) == 25
+    # Twenty-two functions, five machines, the access logs of both APIs, the network's flows.
+    assert len(groups) == 30
     for where, group in groups:
         assert group["Properties"]["RetentionInDays"] == 365, where
         assert group["Properties"]["KmsKeyId"], where
@@ -188,7 +195,10 @@ def test_every_function_has_three_alarms_that_tell_somebody(cloud, region):
                 watched.setdefault(json.dumps(dimension["Value"]), set()).add(body["MetricName"])
 
     assert len(watched) == len(DEFINITIONS)
-    assert all(metrics == {"Errors", "Throttles", "Duration"} for metrics in watched.values())
+    # Who reads a stream is watched for lateness too.
+    late = [metrics for metrics in watched.values() if "IteratorAge" in metrics]
+    assert len(late) == 2
+    assert all(metrics - {"IteratorAge"} == {"Errors", "Throttles", "Duration"} for metrics in watched.values())
 
 
 def test_dependency_layers_go_to_the_cloud_and_stay_away_from_the_embedded_one(cloud, local):

@@ -61,10 +61,10 @@ def test_the_stage_is_throttled_and_logs_neither_ticket_nor_person(cloud, region
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_only_two_functions_speak_and_only_to_this_stages_connections(cloud, region):
+def test_only_three_functions_speak_and_only_to_this_stages_connections(cloud, region):
     speakers = holders(cloud, region, "execute-api:ManageConnections")
 
-    assert sorted(role.partition("Role")[0] for role in speakers) == ["PushProgress", "ReceiveMessage"]
+    assert sorted(role.partition("Role")[0] for role in speakers) == ["PushMarks", "PushProgress", "ReceiveMessage"]
     for resources in speakers.values():
         ends = [resource["Fn::Join"][1][-1] for resource in resources]
         assert sorted(ends) == ["/live/DELETE/@connections/*", "/live/POST/@connections/*"]
@@ -75,10 +75,12 @@ def test_only_two_functions_speak_and_only_to_this_stages_connections(cloud, reg
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_only_the_steps_tell_the_bus_and_no_other_bus(cloud, region):
+def test_only_the_steps_and_the_marks_tell_the_bus_and_no_other_bus(cloud, region):
     tellers = holders(cloud, region, "events:PutEvents")
 
-    assert sorted(role.partition("Role")[0] for role in tellers) == ["OpenPhase", "PlanPhase", "RecordOutcomes"]
+    assert sorted(role.partition("Role")[0] for role in tellers) == ["MarkPortfolios", "OpenPhase", "PlanPhase", "RecordOutcomes"]
+    marks = next(role for role in tellers if role.startswith("MarkPortfolios"))
+    assert tellers.pop(marks)["Fn::ImportValue"].startswith("daymark-operations:ExportsOutputFnGetAttEventsArn")
     assert {json.dumps(resource) for resource in tellers.values()} == {json.dumps({"Fn::GetAtt": ["Events", "Arn"]})}
 
 
@@ -97,24 +99,33 @@ def test_the_bus_is_encrypted_under_our_key_which_it_may_use_for_this_account_al
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_the_rule_hears_of_runs_alone_and_keeps_what_it_could_not_tell(cloud, region):
-    rule = one(cloud, "AWS::Events::Rule", region)
+@pytest.mark.parametrize(
+    ("name", "source", "detail_type", "function", "queue"),
+    [
+        ("RunsProgress", "daymark.operations", "RunProgressed", "PushProgress", "UntoldProgress"),
+        ("MarksMoved", "daymark.monitoring", "MarksMoved", "PushMarks", "UntoldMarks"),
+    ],
+)
+def test_a_rule_hears_of_one_thing_alone_and_keeps_what_it_could_not_tell(cloud, region, name, source, detail_type, function, queue):
+    found = {where[2]: body["Properties"] for where, body in cloud.resources("AWS::Events::Rule", region)}
+    (rule,) = [body for each, body in found.items() if each.startswith(name)]
     (target,) = rule["Targets"]
 
-    assert rule["EventPattern"] == {"source": ["daymark.operations"], "detail-type": ["RunProgressed"]}
+    assert len(found) == 2
+    assert rule["EventPattern"] == {"source": [source], "detail-type": [detail_type]}
     assert rule["State"] == "ENABLED"
     assert rule["EventBusName"]
-    assert target["Arn"]["Fn::GetAtt"][0].startswith("PushProgressFunction")
+    assert target["Arn"]["Fn::GetAtt"][0].startswith(f"{function}Function")
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 3}
-    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("UntoldProgress")
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith(queue)
 
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_late_pushes_are_not_made(cloud, region):
-    late = one(cloud, "AWS::Lambda::EventInvokeConfig", region)
+    late = [body["Properties"] for _, body in cloud.resources("AWS::Lambda::EventInvokeConfig", region)]
 
-    assert late["FunctionName"]["Ref"].startswith("PushProgressFunction")
-    assert (late["MaximumEventAgeInSeconds"], late["MaximumRetryAttempts"]) == (60, 1)
+    assert sorted(each["FunctionName"]["Ref"].partition("Function")[0] for each in late) == ["PushMarks", "PushProgress"]
+    assert {(each["MaximumEventAgeInSeconds"], each["MaximumRetryAttempts"]) for each in late} == {(60, 1)}
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -140,7 +151,7 @@ def test_functions_are_told_where_the_websocket_is(cloud, local, region):
         ]
 
     assert set(endpoints(cloud)) == {f"https://API.execute-api.{region}.API/live"}
-    assert len(endpoints(cloud)) == 2
+    assert len(endpoints(cloud)) == 3
     if region == "us-east-1":
         assert set(endpoints(local)) == {"/_aws/execute-api/API/live"}
 
@@ -149,6 +160,7 @@ def test_connections_hold_no_more_than_they_need():
     assert {each.name: set(each.tables) for each in CONNECTIONS} == {
         "open_connection": {"connections"},
         "close_connection": {"connections"},
-        "receive_message": {"connections", "operations"},
+        "receive_message": {"connections", "operations", "book"},
         "push_progress": {"connections", "operations"},
+        "push_marks": {"connections", "book"},
     }

@@ -128,6 +128,9 @@ def test_failed_phases_and_lost_wake_ups_raise_alarms(cloud, region):
     assert {alarm["AlarmDescription"] for alarm in depths} == {
         "A phase was not woken: start it by hand",
         "Progress was not told to the WebSocket: clients lag behind the journal",
+        "Marks were not told to the WebSocket: clients lag behind the boards",
+        "ticks: records were given up; read them again while the stream keeps them",
+        "quotes: records were given up; read them again while the stream keeps them",
     }
     assert all((alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold") for alarm in depths)
 
@@ -136,7 +139,15 @@ def test_failed_phases_and_lost_wake_ups_raise_alarms(cloud, region):
 def test_dead_letter_queues_are_encrypted_and_take_tls_only(cloud, region):
     queues, policies = (list(cloud.resources(f"AWS::SQS::{kind}", region)) for kind in ("Queue", "QueuePolicy"))
 
-    assert {stack for (_, stack, _), _ in queues} == {stack for (_, stack, _), _ in policies} == {"Operations", "Monitoring"}
+    assert (
+        {stack for (_, stack, _), _ in queues}
+        == {stack for (_, stack, _), _ in policies}
+        == {
+            "Operations",
+            "MarketData",
+            "Monitoring",
+        }
+    )
     for _, queue in queues:
         assert queue["Properties"]["KmsMasterKeyId"]
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600

@@ -40,9 +40,9 @@ ELSEWHERE = {
 
 @pytest.fixture(autouse=True)
 def quiet_log():
-    logging.getLogger("daymark.market_data.ingest").setLevel(logging.CRITICAL)
+    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.CRITICAL)
     yield
-    logging.getLogger("daymark.market_data.ingest").setLevel(logging.NOTSET)
+    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.contracts import block_envelope
 from daymark.contracts.stream_records import StreamRecord
 from daymark.core.errors import DaymarkError, InvalidInput, Unavailable
-from daymark.market_data import ingest
+from daymark.market_data import ingest, stream_lanes
 from daymark.market_data.ingest import Ingest
 from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.stream_ports import LatestQuotes
@@ -118,19 +118,21 @@ def unlimited(patch):
 
 
 def misspelt(patch):
-    true = ingest.batch_answer
-    patch.setattr(ingest, "batch_answer", lambda failed: true(None) if failed is None else {"batchItemFailure": [str(failed.sequence)]})
+    true = stream_lanes.batch_answer
+    patch.setattr(
+        stream_lanes, "batch_answer", lambda failed: true(None) if failed is None else {"batchItemFailure": [str(failed.sequence)]}
+    )
 
 
 def misspelt_and_unchecked(patch):
     misspelt(patch)
-    patch.setattr(ingest, "check_answer", lambda *_: None)
+    patch.setattr(stream_lanes, "check_answer", lambda *_: None)
 
 
 def hidden_failure_unchecked(patch):
-    true = ingest.batch_answer
-    patch.setattr(ingest, "batch_answer", lambda _: true(None))
-    patch.setattr(ingest, "check_answer", lambda *_: None)
+    true = stream_lanes.batch_answer
+    patch.setattr(stream_lanes, "batch_answer", lambda _: true(None))
+    patch.setattr(stream_lanes, "check_answer", lambda *_: None)
 
 
 class KeepsAll(dict):
@@ -189,9 +191,9 @@ STORM = Weather(ports=0.05, kill=0.05, race=0.1, delivery=0.3, until=100)
 
 @pytest.fixture(autouse=True)
 def quiet_log():
-    logging.getLogger("daymark.market_data.ingest").setLevel(logging.CRITICAL)
+    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.CRITICAL)
     yield
-    logging.getLogger("daymark.market_data.ingest").setLevel(logging.NOTSET)
+    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

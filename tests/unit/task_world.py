@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 
@@ -12,10 +12,12 @@ from daymark.adapters.memory.book_store import MemoryBookStore
 from daymark.adapters.memory.day_records import MemoryDayRecords
 from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
+from daymark.adapters.memory.live_sessions import MemoryLiveSessions
 from daymark.adapters.memory.mark_store import MemoryMarkStore
 from daymark.adapters.memory.price_archive import MemoryPriceArchive
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.book.models import AccountKind, CashEntry, CashKind, Household, Portfolio, PortfolioRecord, Target
+from daymark.core.clock import FixedClock
 from daymark.core.lots import Lot
 from daymark.core.sessions import Calendar
 from daymark.local.price_history import PriceHistoryFiles, load_price_history
@@ -25,6 +27,7 @@ from daymark.operations import catalogue
 from daymark.operations.models import OperationPhase, RunId, TaskCommand, TaskReport
 from daymark.operations.tasks.audit import AuditTasks
 from daymark.operations.tasks.backup import BackupTasks
+from daymark.operations.tasks.live_session import LivePlan, LiveSessionTasks
 from daymark.operations.tasks.prices import PriceTasks
 from daymark.operations.tasks.reconciliation import ReconciliationTasks
 from daymark.operations.tasks.registry import TaskRegistry
@@ -36,6 +39,7 @@ D = Decimal
 FRIDAY, MONDAY, TUESDAY = date(2018, 2, 2), date(2018, 2, 5), date(2018, 2, 6)
 START = date(2016, 1, 4)
 HEADER = "account,record_type,identifier,quantity,price,amount,currency,as_of"
+LIVE_PLAN = LivePlan(groups=4, buckets=8, publishers=(1, 2, 3), synthetic=True)
 REPORTS = {"publish_client_reports", "publish_operations_report"}
 
 
@@ -113,6 +117,7 @@ class World:
         self.trail, self.journal, self.seals = MemoryAuditTrail(self.ledger), MemoryRunJournal(), MemoryDocuments(self.ledger)
         self.book = MemoryBookStore(self.ledger)
         self.marks, self.records, self.documents = MemoryMarkStore(self.ledger), MemoryDayRecords(self.ledger), MemoryDocuments(self.ledger)
+        self.sessions, self.clock = MemoryLiveSessions(self.ledger), FixedClock(datetime(2026, 1, 5, 9, tzinfo=UTC))
         self.loading = self.ledger.open("load", "us-east-1")
         self.book.save_instruments(instruments(), self.loading)
         calendar = Calendar.exchange()
@@ -120,6 +125,7 @@ class World:
         groups = {
             catalogue.CHECK_PRICES: PriceTasks(desk, self.archive, self.book, self.records),
             catalogue.ASSESS_RISK: RiskTasks(desk, self.book, self.records),
+            catalogue.OPEN_LIVE_SESSION: LiveSessionTasks(desk, self.book, self.marks, self.sessions, self.clock, LIVE_PLAN),
             catalogue.PROPOSE_TRADES: TradeTasks(desk, self.book, self.records),
             catalogue.VALUE_PORTFOLIOS: ValuationTasks(desk, self.book, self.marks, self.records),
             catalogue.RECONCILE_HOLDINGS: ReconciliationTasks(self.book, self.marks, self.documents, self.records),

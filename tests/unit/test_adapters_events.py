@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from daymark.adapters.events import AnnouncedJournal, RunEvents
+from daymark.adapters.events import AnnouncedJournal, MarksEvents, RunEvents
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.adapters.websocket import MAX_POST_BYTES, GatewayPoster, management_address, public_address
+from daymark.contracts.marks_moved import MarksMoved
 from daymark.core.errors import Conflict, InvalidInput, Unavailable
 from daymark.monitoring.ports import Gone
 from daymark.operations.models import Transition, TransitionKind
@@ -99,6 +100,29 @@ def test_an_append_whose_answer_was_lost_is_told_and_still_fails():
     with pytest.raises(Unavailable):
         AnnouncedJournal(Losing(), RunEvents("daymark", client)).append(CLOSE_RUN, LINES)
     assert len(client.calls) == 1
+
+
+def test_marks_that_moved_are_told_in_the_documented_form():
+    client = Client(TAKEN)
+    MarksEvents("daymark", client).announce(MarksMoved(7, 1042))
+    ((name, arguments),) = client.calls
+    (entry,) = arguments["Entries"]
+    assert (name, entry.pop("Detail")) == ("put_events", '{"bucket":7,"revision":1042,"version":1}')
+    assert entry == {"EventBusName": "daymark", "Source": "daymark.monitoring", "DetailType": "MarksMoved"}
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Client({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}),
+        Client({"FailedEntryCount": 1, "Entries": [{}]}),
+        Client(failure=refusal("InternalException", 500)),
+        Client(failure=ReadTimeoutError(endpoint_url="x")),
+    ],
+)
+def test_marks_that_could_not_be_told_are_unavailable(client):
+    with pytest.raises(Unavailable):
+        MarksEvents("daymark", client).announce(MarksMoved(7, 1042))
 
 
 def test_reading_passes_through():

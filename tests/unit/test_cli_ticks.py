@@ -27,7 +27,7 @@ def replay(*arguments: str) -> tuple[int, dict]:
 def test_the_file_is_what_databentos_reader_takes_and_ends_on_the_closes(tmp_path: Path, name: str):
     code, told = replay("2018-02-05", "--out", str(tmp_path / name), "--per-symbol", "250")
     content = (tmp_path / name).read_bytes()
-    assert (code, told["ticks"], told["bytes"]) == (0, 5_000, len(content))
+    assert (code, told["ticks"], told["bytes"]) == (0, 5_500, len(content))
     assert told["label"].startswith("synthetic")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     plain = content if name.endswith(".dbn") else zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(content)
@@ -35,8 +35,8 @@ def test_the_file_is_what_databentos_reader_takes_and_ends_on_the_closes(tmp_pat
     decoder.write(plain)
     metadata, *records = decoder.decode()
     assert (metadata.dataset, str(metadata.schema)) == ("SYNTHETIC.REPLAY", "mbp-1")
-    assert len(metadata.symbols) == 20
-    assert len(records) == 5_000
+    assert len(metadata.symbols) == 22
+    assert len(records) == 5_500
     (number,) = [interval["symbol"] for interval in metadata.mappings["AAPL"]]
     apple = [record for record in records if record.instrument_id == int(number)]
     assert len(apple) == 250
@@ -58,14 +58,14 @@ def _close_of_apple() -> int:
 
 def test_without_a_file_ticks_are_counted_at_the_speed_asked_for():
     code, told = replay("2018-07-03", "--speed", "1e9", "--per-symbol", "250")
-    assert (code, told["ticks"], told["symbols"], told["out"]) == (0, 5_000, 20, None)
-    assert 0 < told["trades"] < 5_000
+    assert (code, told["ticks"], told["symbols"], told["out"]) == (0, 5_500, 22, None)
+    assert 0 < told["trades"] < 5_500
 
 
 def test_in_words_it_says_that_the_ticks_are_synthetic():
     result = CliRunner().invoke(app, ["ticks", "replay", "2018-07-03", "--per-symbol", "250"])
     assert result.exit_code == 0
-    assert "5,000 ticks of 20 symbols on 2018-07-03" in result.stdout
+    assert "5,500 ticks of 22 symbols on 2018-07-03" in result.stdout
     assert "synthetic" in result.stdout
 
 

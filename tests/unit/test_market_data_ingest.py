@@ -14,6 +14,7 @@ from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
 from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
+from daymark.contracts.packed_arrays import pack, unpack
 from daymark.contracts.quote_blocks import StreamPosition, decode_quotes
 from daymark.contracts.stream_records import StreamRecord
 from daymark.contracts.symbols import SymbolTable
@@ -260,6 +261,26 @@ def test_a_snapshot_of_something_else_is_refused(session, name, field):
     with pytest.raises(InvalidInput) as refused:
         restore_snapshot(Lane(session, "a", name), content, "1")
     assert refused.value.field == field
+
+
+def test_a_snapshot_of_other_arrays_or_without_a_position_is_refused_and_leaves_the_lane_as_it_was():
+    header, arrays = unpack(b"DMIS", 1, encode_snapshot(Lane(SESSION, "a", "a")), "snapshot")
+    more = {name: array + 1 if array.dtype == np.int64 else array for name, array in arrays.items()}
+    forged = [
+        ("snapshot.arrays", header, {**more, "more": np.zeros(1, np.int64)}),
+        ("snapshot.arrays", header, {name: array for name, array in more.items() if name != "seen"}),
+        ("snapshot.arrays", header, {**more, "seen": arrays["seen"].astype(np.uint8)}),
+        ("snapshot.arrays", header, {**more, "seen": arrays["seen"].ravel()}),
+        ("snapshot.header", {name: value for name, value in header.items() if name != "position"}, more),
+        ("snapshot.header", {**header, "position": "x"}, more),
+        ("snapshot.header", {**header, "account": {"pages": 1}}, more),
+    ]
+    lane = Lane(SESSION, "a", "a")
+    for field, head, columns in forged:
+        with pytest.raises(InvalidInput) as refused:
+            restore_snapshot(lane, pack(b"DMIS", 1, head, columns), "1")
+        assert refused.value.field == field
+        assert encode_snapshot(lane) == encode_snapshot(Lane(SESSION, "a", "a"))
 
 
 def test_a_damaged_snapshot_is_refused():

@@ -14,13 +14,14 @@ from daymark.contracts.ticks import Ticks
 from daymark.core.errors import InvalidInput, NotASession, NotPublished
 from daymark.core.sessions import Calendar
 from daymark.market_data.conflation import HotQuotes
+from daymark.market_data.labels import PriceLabel
 from daymark.market_data.official_closes import official_document
 from daymark.market_data.price_bridge import bridge
 from daymark.market_data.replay_pacing import paced
 from daymark.market_data.tick_gate import TickGate, TickRules
-from daymark.market_data.tick_replay import PUBLISHERS, TickReplay, replay_closes
+from daymark.market_data.tick_replay import PUBLISHERS, SYNTHETIC_TICKS, TickReplay, replay_closes
 from daymark.market_data.trading_intensity import events_before, intensity, share_before
-from tests.market_data_world import CRASH, desk, history
+from tests.market_data_world import CRASH, desk, history, published
 
 CALENDAR = Calendar.exchange()
 HALF_DAY = date(2018, 7, 3)
@@ -39,28 +40,57 @@ def whole(source: TickReplay, most_rows: int = 10_000) -> Ticks:
     return Ticks.concatenate(list(source.blocks(most_rows)))
 
 
+def closes_in_1e9(day: date) -> dict[str, int]:
+    """The published closes of the stocks, and the bonds' as books are marked with them."""
+    bonds = {name: close.price for name, close in desk(history().archive()).closing_prices(day).closes.items() if name.startswith("BOND")}
+    assert len(bonds) == 2
+    return {name: int(Decimal(price) * NANOSECONDS) for name, price in (published(day) | bonds).items()}
+
+
 @pytest.mark.parametrize("day", [CRASH, HALF_DAY, LEAP])
-def test_every_symbol_of_every_publisher_ends_on_the_real_close_and_the_gate_refuses_nothing(day):
-    source, block = replay(day), history().block
-    row = int(np.searchsorted(block.sessions, np.datetime64(day)))
-    real = dict(zip(block.instrument_ids, block.closes[row], strict=True))
+def test_every_symbol_of_every_publisher_ends_on_its_close_and_the_gate_refuses_nothing(day):
+    source, real = replay(day), closes_in_1e9(day)
     ticks = whole(source)
-    assert len(ticks) == 20 * 300 == source.rows
+    assert len(ticks) == 22 * 300 == source.rows
+    assert set(source.symbols.symbols) == set(real)
     for number, name in enumerate(source.symbols.symbols):
         for publisher in PUBLISHERS:
             last = np.flatnonzero((ticks.instrument == number) & (ticks.publisher == publisher.number))[-1]
-            assert (int(ticks.bid[last]) + int(ticks.ask[last])) / 2 / NANOSECONDS == pytest.approx(real[name], abs=1e-9)
+            assert int(ticks.bid[last]) + int(ticks.ask[last]) == 2 * real[name]
             assert ticks.action[last] == Action.TRADE
-            assert int(ticks.price[last]) / NANOSECONDS == pytest.approx(real[name], abs=1e-9)
-    gate = TickGate(TickRules(source.session_start, source.session_end), 20, tuple(p.number for p in PUBLISHERS), source.references())
-    hot = HotQuotes(20)
+            assert int(ticks.price[last]) == real[name]
+    gate = TickGate(TickRules(source.session_start, source.session_end), 22, tuple(p.number for p in PUBLISHERS), source.references())
+    hot = HotQuotes(22)
     for part in source.blocks(500):
         verdicts, rows, _ = gate.judge(part)
         assert not verdicts.any()
         hot.take(part, rows)
-    closes = np.array([round(real[name] * 1000) * 10**6 for name in source.symbols.symbols])
+    closes = np.array([real[name] for name in source.symbols.symbols])
     assert (hot.quotes.columns["bid"] + hot.quotes.columns["ask"] == 2 * closes).all()
     assert (hot.trades.columns["price"] == closes).all()
+
+
+def test_a_bond_moves_between_its_own_two_closes_in_whole_cents_and_ends_on_all_four_decimals():
+    """BOND-AAA, 4 % until 2030-03-15: 105.92 on 2 February 2018, 105.9511 on the 5th, at the same January yield and three days' interest."""
+    source = replay(CRASH)
+    assert source.previous_closes["BOND-AAA"] == Decimal("105.92")
+    ticks = whole(source)
+    bond = ticks.take(ticks.instrument == source.symbols.number("BOND-AAA"))
+    assert (bond.bid[:-3] % 10_000_000 == 0).all()
+    assert bond.price[-3:].tolist() == [105_951_100_000] * 3
+    assert abs(int(bond.bid[0]) / NANOSECONDS / 105.92 - 1) < 0.005
+    assert "priced from a yield series" in SYNTHETIC_TICKS
+
+
+def test_cash_has_no_ticks_and_a_stand_in_for_a_refused_close_has():
+    archive = history().archive()
+    wanted = desk(archive)
+    listed = {close.instrument_id: close for close in wanted.closing_prices(CRASH).closes.values()}
+    listed["KO"] = replace(listed["KO"], label=PriceLabel.LAST_GOOD)
+    listed["CASH"] = replace(listed["KO"], instrument_id="CASH", price=Decimal(1), label=PriceLabel.CASH)
+    archive.publish_official_closes(CRASH, official_document(CRASH, listed.values()), 1, fence=None)
+    previous, closes = replay_closes(wanted, CALENDAR, CALENDAR.session(CRASH))
+    assert closes.keys() == previous.keys() == listed.keys() - {"CASH"}
 
 
 @pytest.mark.parametrize(("day", "hours"), [(CRASH, 6.5), (HALF_DAY, 3.5)])
@@ -70,15 +100,15 @@ def test_the_rows_fill_the_sessions_own_hours(day, hours):
     assert source.session_end - source.session_start == hours * 3600 * NANOSECONDS
     assert int(ticks.ts_event[0]) >= source.session_start
     assert int(ticks.ts_event[0]) < source.session_start + 60 * NANOSECONDS
-    assert (ticks.ts_event[-60:] == source.session_end).all()
-    assert (ticks.ts_event[:-60] < source.session_end).all()
+    assert (ticks.ts_event[-66:] == source.session_end).all()
+    assert (ticks.ts_event[:-66] < source.session_end).all()
     assert (ticks.ts_recv > ticks.ts_event).all()
 
 
 def test_open_and_close_are_busier_and_events_come_in_bursts():
     source = replay(CRASH, 4_000)
     ticks = whole(source)
-    half_hours = np.bincount(((ticks.ts_event[:-60] - source.session_start) // (1800 * NANOSECONDS)).astype(np.int64), minlength=13)
+    half_hours = np.bincount(((ticks.ts_event[:-66] - source.session_start) // (1800 * NANOSECONDS)).astype(np.int64), minlength=13)
     # The intensity is 2.2 at the ends and 0.4 in the middle; over a half hour of thirteen 1.94 and 0.40.
     assert half_hours[0] / half_hours.mean() == pytest.approx(1.94, abs=0.1)
     assert half_hours[12] / half_hours.mean() == pytest.approx(1.94, abs=0.1)
@@ -148,7 +178,7 @@ def test_the_closes_are_those_that_books_are_marked_with():
     archive.publish_official_closes(CRASH, official_document(CRASH, corrected), 1, fence=None)
     previous, closes = replay_closes(wanted, CALENDAR, session)
     assert set(closes.values()) == {Decimal("98.765")}
-    assert not any(name.startswith("BOND") for name in closes)
+    assert len(closes) == 22
     assert closes.keys() == previous.keys()
     assert previous["AAPL"] == wanted.closing_prices(date(2018, 2, 2)).closes["AAPL"].price
 

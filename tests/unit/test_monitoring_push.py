@@ -274,7 +274,7 @@ class Portfolios:
             raise NotFound("no such portfolio")
         return topic, Resource(principal.tenant, "H-1", self.advisers[principal.tenant])
 
-    def state(self, topic):
+    def state(self, topic, resume):
         return ChannelState(4, {"value": f"{topic.tenant}'s"})
 
 
@@ -306,9 +306,40 @@ def test_who_may_no_longer_see_a_channel_is_told_so_once_and_hears_no_more_of_it
     Portfolios.advisers = {"northstar": "adviser.bea"}
     topic = Topic("portfolio", "northstar", "NS-1")
     assert dict(world.broadcast.publish(topic)) == {"forbidden": 1}
-    assert world.poster.to("ours")[-1] == NO_SUCH_CHANNEL
+    assert world.poster.to("ours")[-1] == NO_SUCH_CHANNEL | {"channel": "portfolio/NS-1"}
     assert dict(world.broadcast.publish(topic)) == {}
     assert world.say("ours", "ping")["type"] == "pong"
+
+
+class Shelves:
+    """Channels that share a room."""
+
+    kind: ClassVar[str] = "shelf"
+    update: ClassVar[str] = "progress"
+
+    def topic(self, name, principal):
+        return Topic(self.kind, SHARED_TENANT, name, "library"), Resource(SHARED_TENANT)
+
+    def state(self, topic, resume):
+        return ChannelState(1, {})
+
+
+def test_a_broadcast_reaches_its_own_topic_alone_although_others_share_the_room():
+    world = PushWorld([Shelves()])
+    for name in ("c1", "c2"):
+        world.connect(name)
+    world.say("c1", channel="shelf/1")
+    world.say("c2", channel="shelf/2")
+    assert dict(world.broadcast.publish(Topic("shelf", SHARED_TENANT, "1", "library"))) == {"sent": 1}
+    assert world.poster.posted[-1][0] == "c1"
+    assert world.say("c2", channel="shelf/2", resume="1-1")["type"] == "snapshot"
+
+
+@pytest.mark.parametrize("room", ["a//b", "/", "a b", "a#b", "live/", "live/bucket 1"])
+def test_a_room_is_plain_names(room):
+    with pytest.raises(InvalidInput) as refused:
+        Topic("day", "shared", "x", room)
+    assert refused.value.field == "room"
 
 
 @pytest.mark.parametrize("parts", [("day", "shared", ""), ("day", "sha/red", "x"), ("day", "shared", "x" * 65), ("day", "#", "x")])

@@ -194,8 +194,9 @@ def test_each_task_leaves_one_audit_entry_per_tenant_it_touched(day):
     world, _ = day
     keys = {tenant: [e.key for e in world.trail.chain(tenant, MONDAY, "PRE_MARKET")] for tenant in ("alpha", "beta", "shared")}
     run = "2018-02-05/PRE_MARKET#1"
-    assert keys["alpha"] == keys["beta"] == [f"{run}/assess_overnight_risk", f"{run}/check_limits"]
-    assert keys["shared"] == [f"{run}/{name}" for name in ("check_session", "load_prices", "gate_prices", "classify_regime")]
+    assert keys["alpha"] == keys["beta"] == [f"{run}/{name}" for name in ("assess_overnight_risk", "check_limits", "open_live_session")]
+    shared = ("check_session", "load_prices", "gate_prices", "classify_regime", "open_live_session")
+    assert keys["shared"] == [f"{run}/{name}" for name in shared]
     # Nothing any tenant did stays unaudited: every task of the day is in some chain.
     events = {e.key for t in ("alpha", "beta", "shared") for p in OperationPhase for e in world.trail.chain(t, MONDAY, p.value)}
     assert len(events) == len({(p, n) for p in OperationPhase for n in catalogue.trading_day().tasks(p)}) - 2

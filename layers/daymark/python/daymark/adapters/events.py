@@ -1,8 +1,8 @@
-"""The event bus: tells that a run went on, and never stands in the run's way."""
+"""The event bus: tells that a run or a bucket's board went on; telling of a run never stands in the run's way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,9 @@ import boto3
 from daymark.adapters.dynamodb.client import client_settings
 from daymark.adapters.dynamodb.errors import translated
 from daymark.adapters.telemetry import logger
-from daymark.contracts.progress import DETAIL_TYPE, SOURCE, RunProgressed
+from daymark.contracts import marks_moved, progress
+from daymark.contracts.marks_moved import MarksMoved
+from daymark.contracts.progress import RunProgressed
 from daymark.core.audit import canonical_json
 from daymark.core.errors import Unavailable
 from daymark.operations.models import OperationPhase, RunId, Transition
@@ -23,12 +25,23 @@ def events_client(region: str, *, connect_seconds: float = 0.5, read_seconds: fl
     return boto3.client("events", config=client_settings(region, connect_seconds, read_seconds, attempts))
 
 
-class RunEvents:
-    """Puts the events of runs on one bus."""
+class _Bus:
+    """One bus by its name."""
 
     def __init__(self, bus: str, client: Any) -> None:
         self._bus = bus
         self._client = client
+
+    def _put(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+        entry = {"EventBusName": self._bus, "Source": source, "DetailType": detail_type, "Detail": canonical_json(detail)}
+        with translated(f"putting an event on {self._bus}"):
+            answer = self._client.put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise Unavailable(f"putting an event on {self._bus}: {answer['Entries'][0].get('ErrorCode', 'refused')}")
+
+
+class RunEvents(_Bus):
+    """Puts the events of runs on one bus."""
 
     def progressed(self, run: RunId, sequence: int) -> None:
         """Tell that a run's journal holds so many lines.
@@ -36,12 +49,19 @@ class RunEvents:
         Raises:
             Unavailable: the bus did not take the event.
         """
-        detail = canonical_json(RunProgressed(str(run), sequence).as_detail())
-        entry = {"EventBusName": self._bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": detail}
-        with translated(f"putting an event on {self._bus}"):
-            answer = self._client.put_events(Entries=[entry])
-        if answer["FailedEntryCount"]:
-            raise Unavailable(f"putting an event on {self._bus}: {answer['Entries'][0].get('ErrorCode', 'refused')}")
+        self._put(progress.SOURCE, progress.DETAIL_TYPE, RunProgressed(str(run), sequence).as_detail())
+
+
+class MarksEvents(_Bus):
+    """A ``MarksAnnouncer`` over one bus."""
+
+    def announce(self, moved: MarksMoved) -> None:
+        """Tell that a bucket's board went on.
+
+        Raises:
+            Unavailable: the bus did not take the event.
+        """
+        self._put(marks_moved.SOURCE, marks_moved.DETAIL_TYPE, moved.as_detail())
 
 
 class AnnouncedJournal:

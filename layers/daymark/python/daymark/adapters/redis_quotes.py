@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import redis
 from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from daymark.core.errors import InvalidInput, Unavailable
 from daymark.market_data.conflation import LatestRows
@@ -25,12 +27,15 @@ from daymark.market_data.stream_ports import HotQuote, LatestQuotes
 
 _QUOTE_COLUMNS, _TRADE_COLUMNS = ("bid", "ask", "bid_size", "ask_size"), ("price", "size")
 _DAY_SECONDS = 86_400
+_CLUSTER = "+cluster://"
+RedisClient = redis.Redis | redis.RedisCluster
 _VALUE = struct.Struct(">QQqqqqQQqq")
 # Each part of a value: its time, its rank, its columns.
 _QUOTE_LENGTH = 2 + len(_QUOTE_COLUMNS)
 
 # 1,000 fields at a time: a script's unpack is bounded by its stack.
 _MERGE = """
+local sub = string.sub
 local names = {}
 for name in string.gmatch(ARGV[2], '[^\\n]+') do names[#names + 1] = name end
 local nothing = string.rep('0', 160)
@@ -40,14 +45,21 @@ for first = 1, #names, 1000 do
   local held = redis.call('HMGET', KEYS[1], unpack(names, first, last))
   local later = {}
   for number = first, last do
-    local value = string.sub(ARGV[3], 160 * number - 159, 160 * number)
+    local value = sub(ARGV[3], 160 * number - 159, 160 * number)
     local stands = held[number - first + 1] or nothing
-    local quote = string.sub(stands, 1, 32) < string.sub(value, 1, 32)
-    local trade = string.sub(stands, 97, 128) < string.sub(value, 97, 128)
+    local quote = sub(stands, 1, 32) < sub(value, 1, 32)
+    local trade = sub(stands, 97, 128) < sub(value, 97, 128)
     if quote or trade then
+      if not trade then
+        value = sub(value, 1, 96) .. sub(stands, 97)
+      elseif not quote then
+        value = sub(stands, 1, 96) .. sub(value, 97)
+      else
+        replaced = replaced + 1
+      end
+      replaced = replaced + 1
       later[#later + 1] = names[number]
-      later[#later + 1] = string.sub(quote and value or stands, 1, 96) .. string.sub(trade and value or stands, 97)
-      replaced = replaced + (quote and 1 or 0) + (trade and 1 or 0)
+      later[#later + 1] = value
     end
   end
   if #later > 0 then redis.call('HSET', KEYS[1], unpack(later)) end
@@ -69,6 +81,29 @@ _LOST = (
 )
 
 
+def redis_client(url: str, *, connect_seconds: float = 0.5, answer_seconds: float = 1.0) -> RedisClient:
+    """A client that answers in bytes. One of a single node connects at its first call, one of a cluster asks for its nodes at once.
+
+    A call is sent at most twice: a connection that lay idle may be gone, and merging again does no harm.
+
+    Args:
+        url: ``rediss://`` with TLS, ``redis://``, or ``unix://`` for a socket of this machine; ``rediss+cluster://`` or
+            ``redis+cluster://`` for any node of a cluster, which a serverless cache is too.
+        connect_seconds: How long a connection may take.
+        answer_seconds: How long an answer may take.
+
+    Raises:
+        Unavailable: no node of the cluster answers.
+    """
+    limits: dict[str, Any] = {"socket_connect_timeout": connect_seconds, "socket_timeout": answer_seconds}
+    retry = Retry(NoBackoff(), retries=1)
+    scheme, mark, rest = url.partition(_CLUSTER)
+    if not mark:
+        return redis.Redis.from_url(url, **limits, retry=retry)
+    with _translated("asking for the cluster's nodes"):
+        return redis.RedisCluster.from_url(f"{scheme}://{rest}", **limits, retry=retry)
+
+
 class RedisHotQuotes:
     """A ``HotQuoteStore`` over Redis.
 
@@ -82,7 +117,7 @@ class RedisHotQuotes:
         InvalidInput: ``slot_groups`` or ``life_seconds`` is below 1.
     """
 
-    def __init__(self, client: redis.Redis, slot_groups: int = 1, life_seconds: int = 3 * _DAY_SECONDS) -> None:
+    def __init__(self, client: RedisClient, slot_groups: int = 1, life_seconds: int = 3 * _DAY_SECONDS) -> None:
         if slot_groups < 1 or life_seconds < 1:
             raise InvalidInput(
                 "slot_groups and life_seconds must be at least 1", field="slot_groups" if slot_groups < 1 else "life_seconds"
@@ -126,6 +161,8 @@ class RedisHotQuotes:
         return found
 
     def _key(self, symbol: str) -> str:
+        if self._slot_groups == 1:
+            return "hot-quotes:{0}"
         return f"hot-quotes:{{{zlib.crc32(symbol.encode('ascii')) % self._slot_groups}}}"
 
 

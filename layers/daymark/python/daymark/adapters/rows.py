@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 KEY_SEPARATOR = "#"
+_LANE_NAME = re.compile(r"[A-Za-z0-9.:_-]+(?:/[A-Za-z0-9.:_-]+)*")
+_DOTS = re.compile(r"(?<![^/])\.{1,2}(?![^/])")
 
 
 def natural_key(*parts: str) -> str:
@@ -140,6 +143,20 @@ def document_key(key: str) -> str:
     if len(key.encode()) > 1024 or any(part in ("", ".", "..") for part in key.split("/")):
         raise InvalidInput(f"a document key must be a plain relative path, got {key[:80]!r}", field="key")
     return key
+
+
+def lane_name(name: str) -> str:
+    """A lane's name as a key: parts of letters, digits and ``.:_-`` joined by ``/``; ``.`` and ``..`` are written so that no path has them.
+
+    >>> lane_name("2018-02-05/ticks-0007"), lane_name("2018-02-05/..")
+    ('2018-02-05/ticks-0007', '2018-02-05/%2E%2E')
+
+    Raises:
+        InvalidInput: it is none, or has more than 512 characters.
+    """
+    if len(name) > 512 or not _LANE_NAME.fullmatch(name):
+        raise InvalidInput(f"a lane's name has plain parts joined by '/', got {name[:80]!r}", field="name")
+    return _DOTS.sub(lambda dots: "%2E" * len(dots[0]), name)
 
 
 def link_seconds(seconds: int) -> int:

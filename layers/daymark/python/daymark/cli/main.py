@@ -17,6 +17,7 @@ from daymark.cli.progress import DayProgress
 from daymark.cli.summary import show_addresses, show_day, wide_console
 from daymark.cli.terminal import AsJson, errors, print_document, read_date
 from daymark.cli.ticks import with_ticks
+from daymark.core.errors import DaymarkError
 from daymark.local.cloud import LocalCloud
 from daymark.local.trading_day import DEFAULT_DATE, DayFailed, TradingDay, day_failure
 from daymark.local.workspace import Workspace
@@ -140,13 +141,17 @@ def _phases(day: str, phases: tuple[OperationPhase, ...], as_json: bool) -> None
 
 
 def _run_phases(cloud: LocalCloud, session_date: date, phases: tuple[OperationPhase, ...], as_json: bool) -> None:
-    """Run the phases and show the day. A day that is not whole is shown and then ends the command with 1, phase, task and reason."""
+    """Run the phases and show the day. A day that is not whole is shown and then ends the command with 1 and the reason.
+
+    Whole is a day of which every task was done, and whose live marks ended on what the close phase came to.
+    """
     trading_day = TradingDay(cloud.workspace)
-    failure: DayFailed | None = None
+    failure: DaymarkError | None = None
     with DayProgress(Console(stderr=as_json), session_date) as progress:
         try:
-            summaries = trading_day.run(session_date, phases, progress.update)
-            failure = next(filter(None, map(day_failure, summaries)), None)
+            summaries = trading_day.run(session_date, phases, progress.update, progress.note)
+            live = trading_day.live(session_date)
+            failure = next(filter(None, map(day_failure, summaries)), None) or (None if live is None else live.failure())
         except DayFailed as failed:
             failure = failed
         except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -50,6 +51,10 @@ class DayProgress:
             self._live.update(self._table())
         elif summary.status is not RunStatus.RUNNING and (before is None or before.status is RunStatus.RUNNING):
             self._console.print(f"{summary.run.phase:<13} {summary.status:<10} {_finished(summary)} tasks", highlight=False)
+
+    def note(self, line: str) -> None:
+        """Print a line above what moves."""
+        self._console.print(f"[dim]·[/] {escape(line)}", highlight=False)
 
     def _table(self) -> Table:
         table = Table(title=f"Trading day {self._session_date}", title_justify="left", box=None, padding=(0, 2))

@@ -15,6 +15,7 @@ from daymark.contracts.phases import VERSION
 from daymark.contracts.push import ClientAction
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
+from daymark.local.live_result import live_lines
 
 STATUS_STYLES = {"SUCCEEDED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
 SHOWN_USER = "adviser"
@@ -31,10 +32,12 @@ def wide_console() -> Console:
 
 
 def show_day(console: Console, document: Mapping[str, Any]) -> None:
-    """Print the day document: phases, then every portfolio with its value, result, risk, drift and breaks."""
+    """Print the day document: phases, every portfolio with its value, result, risk, drift and breaks, and the live path."""
     console.print(f"\n[bold]Trading day {document['session_date']}[/]  {document['data_label']}", highlight=False)
     console.print(_phases(document["phases"]))
     console.print(_portfolios(document["portfolios"]))
+    for line in live_lines(document["live"]) if document.get("live") else ():
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def show_addresses(console: Console, cloud: LocalCloud, session_date: date, *, ends: bool = False) -> None:

@@ -73,7 +73,7 @@ def replay(
     seed: Annotated[int, typer.Option(help="Another seed gives other ticks between the same closes.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Replay a session's ticks: synthetic, between the previous real close and the session's own, on which every symbol ends."""
+    """Replay a session's ticks: synthetic, between the previous close and the session's own, on which every symbol ends."""
     with errors(as_json):
         session_date = read_date(day)
         TradingDay.refuse_unless_runnable(session_date)
@@ -123,7 +123,7 @@ def _show(replayed: Replayed, out: Path | None, as_json: bool) -> None:
     console = Console()
     console.print(
         f"{replayed.ticks:,} ticks of {replayed.symbols} symbols on {replayed.session_date}, {replayed.trades:,} of them trades; "
-        f"every symbol ends on its real close",
+        f"every symbol ends on its close",
         highlight=False,
     )
     console.print(f"[dim]{replayed.label}[/]", highlight=False)

@@ -92,6 +92,16 @@ def seal(envelope: Envelope, sections: Sequence[bytes], *, inline_symbols: bool)
     return content
 
 
+def session_of(content: bytes) -> date:
+    """The session that a block's header names, read without looking at anything else: the block may still be refused.
+
+    Raises:
+        InvalidInput: no header of a block, or no date in it; the field is named.
+    """
+    _check_prefix(content)
+    return date_from_number(_Header(*_PREFIX.unpack_from(content)[1:]).session, "block.session")
+
+
 def open_block(
     content: bytes,
     kind: BlockKind,
@@ -142,12 +152,9 @@ def open_block(
 
 def _header(content: bytes, kind: BlockKind, versions: Collection[int], details_bytes: int, max_bytes: int) -> _Header:
     """The header of a block that is whole and undamaged."""
-    if content[: len(MAGIC)] != MAGIC:
-        raise InvalidInput(f"a block begins with {MAGIC!r}, got {bytes(content[:4])!r}", field="block.magic")
+    _check_prefix(content)
     if len(content) > max_bytes:
         raise InvalidInput(f"the block has {len(content)} bytes, {max_bytes} are allowed", field="block", limit=max_bytes)
-    if len(content) < _PREFIX.size:
-        raise InvalidInput(f"the block is cut short inside its header, after {len(content)} bytes", field="block")
     header = _Header(*_PREFIX.unpack_from(content)[1:])
     if header.version not in versions:
         known = ", ".join(str(number) for number in sorted(versions))
@@ -160,6 +167,13 @@ def _header(content: bytes, kind: BlockKind, versions: Collection[int], details_
     if zlib.crc32(memoryview(content)[: -_CHECKSUM.size]) != _CHECKSUM.unpack_from(content, expected - _CHECKSUM.size)[0]:
         raise InvalidInput("the block does not match its checksum: it was damaged on the way", field="block.checksum")
     return header
+
+
+def _check_prefix(content: bytes) -> None:
+    if content[: len(MAGIC)] != MAGIC:
+        raise InvalidInput(f"a block begins with {MAGIC!r}, got {bytes(content[:4])!r}", field="block.magic")
+    if len(content) < _PREFIX.size:
+        raise InvalidInput(f"the block is cut short inside its header, after {len(content)} bytes", field="block")
 
 
 def _table(header: _Header, body: bytes, symbols: SymbolTable | None) -> SymbolTable:

@@ -10,7 +10,7 @@ replaced only from the version it was made from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -48,6 +48,8 @@ class LiveBoard:
         columns: ``k`` column names.
         cells: ``(k, n)`` int64.
         changed: ``(k, n)`` int64 revision at which each cell last changed.
+        prices_1e4: ``(m,)`` int64 mark prices in ten-thousandths by the instrument numbers of the bucket's book, from which its lane
+            values everything anew; empty on the market's board.
 
     Raises:
         InvalidInput: the shapes do not fit.
@@ -64,12 +66,27 @@ class LiveBoard:
     columns: tuple[str, ...]
     cells: IntArray
     changed: IntArray
+    prices_1e4: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         shape = (len(self.columns), len(self.names))
         for name in ("cells", "changed"):
             if getattr(self, name).shape != shape:
                 raise InvalidInput(f"{name} must be columns by rows {shape}, got {getattr(self, name).shape}", field=name)
+        if self.prices_1e4.ndim != 1 or (self.is_market and len(self.prices_1e4)):
+            raise InvalidInput("prices_1e4 must be one column, and none on the market's board", field="prices_1e4")
+
+    @property
+    def text(self) -> str:
+        """The names, one a line.
+
+        Raises:
+            InvalidInput: a name is empty or holds a line's end.
+        """
+        text = "\n".join(self.names)
+        if self.names and (not all(self.names) or len(text.split("\n")) != len(self.names)):
+            raise InvalidInput("a row's name is one line of text", field="names")
+        return text
 
     @property
     def is_market(self) -> bool:
@@ -87,10 +104,11 @@ def encode_board(board: LiveBoard) -> bytes:
         "synthetic": board.synthetic,
         "position": str(board.position),
         "covered": {lane: str(last) for lane, last in board.covered.items()},
-        "names": list(board.names),
         "columns": list(board.columns),
     }
-    return pack(MAGIC, VERSION, header, {"cells": board.cells, "changed": board.changed})
+    # Names by the thousand are text in the body: as members of the header they would take longer than all the rest.
+    text = np.frombuffer(board.text.encode("utf-8"), np.uint8)
+    return pack(MAGIC, VERSION, header, {"names": text, "cells": board.cells, "changed": board.changed, "prices_1e4": board.prices_1e4})
 
 
 def decode_board(content: bytes) -> LiveBoard:
@@ -101,6 +119,7 @@ def decode_board(content: bytes) -> LiveBoard:
     """
     header, arrays = unpack(MAGIC, VERSION, content, "board")
     try:
+        names = arrays.pop("names").tobytes().decode("utf-8")
         return LiveBoard(
             date.fromisoformat(header["session_date"]),
             int(header["bucket"]),
@@ -109,7 +128,7 @@ def decode_board(content: bytes) -> LiveBoard:
             bool(header["synthetic"]),
             int(header["position"]),
             {str(lane): int(last) for lane, last in header["covered"].items()},
-            tuple(header["names"]),
+            tuple(names.split("\n")) if names else (),
             tuple(header["columns"]),
             **arrays,
         )

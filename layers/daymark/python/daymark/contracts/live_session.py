@@ -144,5 +144,5 @@ def decode_live_session(content: bytes) -> LiveSession:
             buckets={symbol: tuple(int(bucket) for bucket in entry["buckets"]) for symbol, entry in symbols.items()},
             books={int(bucket): str(key) for bucket, key in document["books"].items()},
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise InvalidInput(f"no live session: {error}", field="content") from None

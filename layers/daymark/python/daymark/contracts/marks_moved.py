@@ -44,4 +44,4 @@ def read_marks_moved(event: Mapping[str, Any]) -> MarksMoved:
     if event.get("source") != SOURCE or event.get("detail-type") != DETAIL_TYPE:
         raise InvalidInput(f"the event must be {DETAIL_TYPE} of {SOURCE}", field="detail-type")
     fields = Fields.of(event.get("detail"), "detail")
-    return MarksMoved(fields.whole("bucket"), fields.whole("revision"))
+    return MarksMoved(fields.whole("bucket", at_least=0), fields.whole("revision"))

@@ -25,6 +25,7 @@ from daymark.core.audit import canonical_json
 from daymark.core.errors import InvalidInput
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+_Listed = tuple[str, np.dtype[Any], tuple[int, ...]]
 
 _PREFIX = struct.Struct("<4sBII")
 _CHECKSUM = struct.Struct("<I")
@@ -81,23 +82,40 @@ def unpack(magic: bytes, version: int, content: bytes, field: str) -> tuple[dict
     start = _PREFIX.size + header_bytes
     if start > len(content) - _CHECKSUM.size or body_bytes > MAX_BODY_BYTES:
         raise InvalidInput(f"the {field} says a size that it cannot have", field=f"{field}.body_bytes")
-    try:
-        header: dict[str, Any] = json.loads(content[_PREFIX.size : start])
-        listed = [(str(name), np.dtype(str(kind)), tuple(int(length) for length in shape)) for name, kind, shape in header.pop(_LISTED)]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InvalidInput(f"the {field}'s header cannot be read", field=f"{field}.header") from None
+    header, listed = _header(content[_PREFIX.size : start], field)
     body = decompress_frame(content[start : -_CHECKSUM.size], body_bytes, f"{field}.body")
     return header, _arrays(body, listed, field)
 
 
-def _arrays(body: bytes, listed: list[tuple[str, np.dtype[Any], tuple[int, ...]]], field: str) -> dict[str, npt.NDArray[Any]]:
+def _header(text: bytes, field: str) -> tuple[dict[str, Any], list[_Listed]]:
+    try:
+        header: dict[str, Any] = json.loads(text)
+        listed = [_entry(*entry) for entry in header.pop(_LISTED)]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InvalidInput(f"the {field}'s header cannot be read", field=f"{field}.header") from None
+    if len({name for name, _, _ in listed}) < len(listed):
+        raise InvalidInput(f"the {field}'s header lists an array twice", field=f"{field}.header")
+    return header, listed
+
+
+def _entry(name: Any, kind: Any, shape: Any) -> _Listed:
+    if not isinstance(name, str) or kind not in _TYPES or not isinstance(shape, list):
+        raise ValueError("no entry of an array")
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise ValueError("an array's lengths are whole numbers from 0")
+    return name, np.dtype(kind), tuple(shape)
+
+
+def _arrays(body: bytes, listed: list[_Listed], field: str) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {}
     place = 0
     for name, kind, shape in listed:
         count = math.prod(shape)
-        if kind.str not in _TYPES or count < 0 or place + count * kind.itemsize > len(body):
-            raise InvalidInput(f"the {field}'s array {name} does not fit its body", field=f"{field}.{name}")
-        arrays[name] = np.frombuffer(body, kind, count, place).reshape(shape)
+        try:
+            # More than there is, and more dimensions or longer ones than an array can have.
+            arrays[name] = np.frombuffer(body, kind, count, place).reshape(shape)
+        except (ValueError, OverflowError):
+            raise InvalidInput(f"the {field}'s array {name} does not fit its body", field=f"{field}.{name}") from None
         place += count * kind.itemsize
     if place != len(body):
         raise InvalidInput(f"{len(body) - place} bytes follow the {field}'s arrays", field=f"{field}.body_bytes")

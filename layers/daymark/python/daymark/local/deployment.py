@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daymark.core.errors import NotFound, Unavailable
+from daymark.local.cache import Cache
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
 
 # All that the deployed stacks are made of.
@@ -40,14 +41,11 @@ class Deployment:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._stamp = workspace.home / "deployed"
+        self._redis_url = Cache(workspace).url
 
     def is_current(self) -> bool:
-        """Whether what is deployed was made from the sources as they are now."""
-        return (
-            self._stamp.is_file()
-            and self._workspace.outputs_file.is_file()
-            and self._stamp.read_text() == source_fingerprint(self._workspace.project)
-        )
+        """Whether what is deployed was made from the sources as they are now, and reaches the cache where it is now."""
+        return self._stamp.is_file() and self._workspace.outputs_file.is_file() and self._stamp.read_text() == self._fingerprint()
 
     def bring_up_to_date(self) -> bool:
         """Bootstrap and deploy if anything changed; returns whether it did.
@@ -58,9 +56,10 @@ class Deployment:
         """
         if self.is_current():
             return False
-        fingerprint = source_fingerprint(self._workspace.project)
+        fingerprint = self._fingerprint()
         assembly = str(self._workspace.home / "cdk.out")
-        self._cdk("synth", "--quiet", "--context", "target=local", "--output", assembly)
+        context = ("--context", "target=local", "--context", f"redis_url={self._redis_url}")
+        self._cdk("synth", "--quiet", *context, "--output", assembly)
         self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", assembly)
         # Every stack of every stage: the stacks of a region are nested in its stage.
         self._cdk(
@@ -82,6 +81,10 @@ class Deployment:
         """Drop the record of what was deployed: the emulator's state is gone."""
         self._stamp.unlink(missing_ok=True)
         self._workspace.outputs_file.unlink(missing_ok=True)
+
+    def _fingerprint(self) -> str:
+        """SHA-256 over all that the stacks are made of: the sources, and the cache's address, which the functions are told."""
+        return hashlib.sha256(f"{source_fingerprint(self._workspace.project)} {self._redis_url}".encode()).hexdigest()
 
     def _cdk(self, *arguments: str) -> None:
         project = self._workspace.project

@@ -25,6 +25,8 @@ from daymark.core.tenancy import SHARED_TENANT
 from daymark.http.operations.day import portfolio_days
 from daymark.http.operations.models import PhaseBody
 from daymark.local.custodian_feed import deliver_statements
+from daymark.local.live_day import LiveDay, LiveStores
+from daymark.local.live_result import LiveResult
 from daymark.local.seeding import FIRST_SESSION, LAST_SESSION
 from daymark.local.workspace import REGION, Workspace
 from daymark.operations.catalogue import trading_day
@@ -61,6 +63,7 @@ class TradingDay:
         self._ledger = DynamoFenceLedger(outputs["FenceTable"], dynamodb)
         self._documents = S3Documents(outputs["DocumentsBucket"], s3_client(REGION), self._ledger)
         self._starter = StepFunctionsPhaseStarter(json.loads(outputs["PhaseMachines"]), stepfunctions_client(REGION))
+        self._live: dict[date, LiveResult] = {}
 
     @staticmethod
     def refuse_unless_runnable(session_date: date) -> None:
@@ -81,11 +84,16 @@ class TradingDay:
         )
 
     def run(
-        self, session_date: date, phases: Sequence[OperationPhase], progress: Callable[[OperationSummary], None]
+        self,
+        session_date: date,
+        phases: Sequence[OperationPhase],
+        progress: Callable[[OperationSummary], None],
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> list[OperationSummary]:
         """Run the phases in order, each as a new attempt if an earlier one has ended; an interrupted attempt is resumed.
 
         Where some of them, from the first on, have ended and the rest have not, the day was interrupted: it goes on there.
+        Phases from the open to the close are accompanied by the session's synthetic ticks; ``tell`` takes lines about these.
 
         Raises:
             DayFailed: a phase failed or did not end in time.
@@ -93,16 +101,38 @@ class TradingDay:
         summaries = self._done_before(session_date, phases)
         for summary in summaries:
             progress(summary)
-        for phase in phases[len(summaries) :]:
-            if phase is OperationPhase.POST_MARKET:
-                deliver_statements(self._book, self._workspace.outputs()["PricesBucket"], self._documents, self._ledger, session_date)
-            summary = self._run_phase(session_date, phase, progress)
-            summaries.append(summary)
-            if summary.status is RunStatus.FAILED:
-                raise day_failure(summary) or DayFailed(f"{phase} failed", phase=phase.value)
+        live = self._live_day(session_date, phases, tell)
+        try:
+            for phase in phases[len(summaries) :]:
+                if phase is OperationPhase.POST_MARKET:
+                    deliver_statements(self._book, self._workspace.outputs()["PricesBucket"], self._documents, self._ledger, session_date)
+                if live is not None:
+                    live.before(phase)
+                summary = self._run_phase(session_date, phase, progress)
+                summaries.append(summary)
+                if summary.status is RunStatus.FAILED:
+                    raise day_failure(summary) or DayFailed(f"{phase} failed", phase=phase.value)
+                if live is not None:
+                    live.after(phase)
+        finally:
+            if live is not None:
+                live.stop()
+                if live.result is not None:
+                    self._live[session_date] = live.result
         tenants = [*self._book.tenants(), SHARED_TENANT]
         copy_reports(tenants, self._records, self._documents, session_date, self._workspace.documents)
         return summaries
+
+    def live(self, session_date: date) -> LiveResult | None:
+        """What the live path came to beside the phases that were run here; ``None`` where no ticks accompany them."""
+        return self._live.get(session_date)
+
+    def _live_day(self, session_date: date, phases: Sequence[OperationPhase], tell: Callable[[str], None]) -> LiveDay | None:
+        """The live path beside phases from the open to the close; a single phase has none, nor has an older deployment."""
+        if OperationPhase.MARKET_OPEN not in phases or OperationPhase.MARKET_CLOSE not in phases:
+            return None
+        stores = LiveStores.deployed(self._workspace.outputs(), self._book, self._records)
+        return None if stores is None else LiveDay(stores, session_date, tell)
 
     def _done_before(self, session_date: date, phases: Sequence[OperationPhase]) -> list[OperationSummary]:
         """What the phases from the first on came to, up to the one where an interrupted day goes on; nothing if all or none ended."""
@@ -129,6 +159,7 @@ class TradingDay:
             "data_label": DATA_LABEL,
             "phases": [PhaseBody.with_tasks(summary, lambda _tenant: True).model_dump(mode="json") for summary in summaries],
             "portfolios": portfolios,
+            "live": None if (live := self.live(session_date)) is None else live.as_document(),
         }
 
     def _run_phase(self, session_date: date, phase: OperationPhase, progress: Callable[[OperationSummary], None]) -> OperationSummary:

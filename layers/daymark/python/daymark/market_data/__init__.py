@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from daymark.market_data.price_desk import GatedCloses, PriceDesk
     from daymark.market_data.quality import gate_closes
     from daymark.market_data.regime import read_regime
+    from daymark.market_data.session_ingest import SessionIngest
     from daymark.market_data.stream_ports import HotQuote, HotQuoteStore
     from daymark.market_data.tick_ports import PutRecord, PutResult, TickStream
     from daymark.market_data.tick_producer import TickProducer
@@ -44,6 +45,7 @@ _HOME = {
     "ProducerLimits": "tick_producer_models",
     "PutRecord": "tick_ports",
     "PutResult": "tick_ports",
+    "SessionIngest": "session_ingest",
     "TickProducer": "tick_producer",
     "TickReplay": "tick_replay",
     "TickSession": "tick_session",
@@ -71,6 +73,7 @@ __all__ = [
     "PutRecord",
     "PutResult",
     "QualityFinding",
+    "SessionIngest",
     "Severity",
     "TickProducer",
     "TickReplay",

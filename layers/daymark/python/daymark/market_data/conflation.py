@@ -7,6 +7,7 @@ so any cut of the stream into blocks, and any repetition, leaves the same state.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.ticks import Ticks
 
 Rows = npt.NDArray[np.int64]
+
+# A plain number: columns are compared with a member of an enumeration ten times as slowly.
+_TRADE = Action.TRADE.value
 
 
 @dataclass(frozen=True)
@@ -37,34 +41,45 @@ class LatestRows:
         zeros = {name: np.zeros(n_symbols, dtype=np.int64) for name in names}
         return cls(np.zeros(n_symbols, dtype=np.uint64), np.zeros(n_symbols, dtype=np.uint64), zeros)
 
-    def take(self, ticks: Ticks, rows: Rows) -> Rows:
+    def take(self, ticks: Ticks, rows: Rows, keys: Rows | None = None) -> Rows:
         """Keep those of the rows that are later than what stands; at most one of each symbol.
 
         Args:
             ticks: A block.
-            rows: Row numbers in any order, each at most once; fastest where rows of one publisher and symbol lie together.
+            rows: Row numbers in any order, each at most once.
+            keys: Rising numbers of the rows' publishers and symbols, as the gate gives them: symbols rise within a publisher. Left
+                out, they are found here, which takes as long as all the rest.
 
         Returns:
             The row numbers that were kept, by rising symbol.
         """
-        rows = _latest_of_each_run(ticks, rows)
-        symbols, events = ticks.instrument[rows].astype(np.int64), ticks.ts_event[rows]
-        ranks = (ticks.publisher[rows].astype(np.uint64) << np.uint64(32)) | ticks.sequence[rows]
-        later = (events > self.ts_event[symbols]) | ((events == self.ts_event[symbols]) & (ranks > self.rank[symbols]))
-        rows, symbols, events, ranks = rows[later], symbols[later], events[later], ranks[later]
-        np.maximum.at(self.ts_event, symbols, events)
-        latest = events == self.ts_event[symbols]
-        rows, symbols, ranks = rows[latest], symbols[latest], ranks[latest]
-        # Whatever competes now is at the symbol's new instant, or outranks what stood at the same one.
-        self.rank[symbols] = 0
-        np.maximum.at(self.rank, symbols, ranks)
-        highest = ranks == self.rank[symbols]
-        rows, symbols = rows[highest], symbols[highest]
-        order = np.argsort(symbols)
-        rows, symbols = rows[order], symbols[order]
+        standing = self.standing(ticks, *((rows, keys) if keys is not None else _by_key(ticks, rows)))
+        kept: Rows = standing[standing >= 0]
+        return kept
+
+    def standing(self, ticks: Ticks, rows: Rows, keys: Rows) -> Rows:
+        """:meth:`take` of rows by key; returns for each symbol the row that was kept, ``(n_symbols,)``, -1 where none was."""
+        standing = np.full(len(self.ts_event), -1, dtype=np.int64)
+        rows = _latest_of_each_run(ticks, rows, keys)
+        symbols, events = ticks.instrument.take(rows).astype(np.int64), ticks.ts_event.take(rows)
+        # As long as symbols rise each occurs once: a publisher's rows are taken together, one publisher after the other.
+        cuts = [0, *(np.flatnonzero(symbols[1:] <= symbols[:-1]) + 1).tolist(), len(rows)]
+        for first, last in pairwise(cuts):
+            symbol, event = symbols[first:last], events[first:last]
+            held = self.ts_event.take(symbol)
+            later = event > held
+            tied = np.flatnonzero(event == held)
+            if len(tied):
+                later[tied] = _rank(ticks, rows[first:last][tied]) > self.rank[symbol[tied]]
+            won = np.flatnonzero(later)
+            symbol, row = symbol.take(won), rows[first:last].take(won)
+            self.ts_event[symbol], self.rank[symbol] = event.take(won), _rank(ticks, row)
+            standing[symbol] = row
+        symbols = np.flatnonzero(standing >= 0)
+        kept_rows = standing.take(symbols)
         for name, kept in self.columns.items():
-            kept[symbols] = getattr(ticks, name)[rows]
-        return rows
+            kept[symbols] = getattr(ticks, name).take(kept_rows).astype(np.int64, copy=False)
+        return standing
 
 
 class HotQuotes:
@@ -74,29 +89,64 @@ class HotQuotes:
         self.quotes = LatestRows.none(n_symbols, ("bid", "ask", "bid_size", "ask_size"))
         self.trades = LatestRows.none(n_symbols, ("price", "size"))
 
-    def take(self, ticks: Ticks, rows: Rows) -> tuple[Rows, int]:
+    def take(self, ticks: Ticks, rows: Rows, keys: Rows | None = None) -> tuple[Rows, int]:
         """Take a block's rows; those that say nothing newer change nothing.
+
+        Args:
+            ticks: A block.
+            rows: Row numbers in any order, each at most once.
+            keys: As in :meth:`LatestRows.take`.
 
         Returns:
             Numbers of the symbols that changed, rising; and how many rows were superseded before anybody could see them.
         """
+        if keys is None:
+            rows, keys = _by_key(ticks, rows)
         # Asked of the columns as they lie, which is faster than of the rows in another order.
-        quoted = rows[((ticks.bid != UNDEFINED_PRICE) & (ticks.ask != UNDEFINED_PRICE))[rows]]
-        traded = rows[((ticks.action == Action.TRADE) & (ticks.price != UNDEFINED_PRICE))[rows]]
-        kept = np.union1d(self.quotes.take(ticks, quoted), self.trades.take(ticks, traded))
-        return np.unique(ticks.instrument[kept]).astype(np.int64), len(rows) - len(kept)
+        quoted = (ticks.bid != UNDEFINED_PRICE) & (ticks.ask != UNDEFINED_PRICE)
+        traded = (ticks.action == _TRADE) & (ticks.price != UNDEFINED_PRICE)
+        quotes = self.quotes.standing(ticks, *((rows, keys) if quoted.all() else _those(quoted, rows, keys)))
+        trades = self.trades.standing(ticks, *_those(traded, rows, keys))
+        changed = np.flatnonzero((quotes >= 0) | (trades >= 0))
+        quote, trade = quotes[changed], trades[changed]
+        # A row that is both counts once; where one part is missing the two differ.
+        kept = int((quote >= 0).sum() + (trade >= 0).sum() - (quote == trade).sum())
+        return changed, len(rows) - kept
 
 
-def _latest_of_each_run(ticks: Ticks, rows: Rows) -> Rows:
-    """Of rows of one publisher and symbol that follow each other, the latest: the others cannot stand."""
+def _rank(ticks: Ticks, rows: Rows) -> npt.NDArray[np.uint64]:
+    return (ticks.publisher.take(rows).astype(np.uint64) << np.uint64(32)) | ticks.sequence.take(rows)
+
+
+def _by_key(ticks: Ticks, rows: Rows) -> tuple[Rows, Rows]:
+    """Rows ordered by publisher and symbol, and a number for each pair of these."""
+    keys = (ticks.publisher[rows].astype(np.int64) << 32) | ticks.instrument[rows]
+    order = np.argsort(keys, kind="stable")
+    return rows[order], keys[order]
+
+
+def _those(which: npt.NDArray[np.bool_], rows: Rows, keys: Rows) -> tuple[Rows, Rows]:
+    places = np.flatnonzero(which.take(rows))
+    return rows.take(places), keys.take(places)
+
+
+def _latest_of_each_run(ticks: Ticks, rows: Rows, keys: Rows) -> Rows:
+    """Of the rows of each key the latest: the others cannot stand. Nearly always it is the last."""
     if not len(rows):
         return rows
-    publishers, symbols, events = ticks.publisher[rows], ticks.instrument[rows], ticks.ts_event[rows]
     starts = np.ones(len(rows), dtype=np.bool_)
-    starts[1:] = (publishers[1:] != publishers[:-1]) | (symbols[1:] != symbols[:-1])
+    np.not_equal(keys[1:], keys[:-1], out=starts[1:])
     heads = np.flatnonzero(starts)
-    lengths = np.diff(heads, append=len(rows))
-    latest = events == np.repeat(np.maximum.reduceat(events, heads), lengths)
-    ranks = np.where(latest, ticks.sequence[rows].astype(np.int64), -1)
-    highest: npt.NDArray[np.bool_] = ranks == np.repeat(np.maximum.reduceat(ranks, heads), lengths)
-    return rows[highest]
+    latest: Rows = rows.take(np.append(heads[1:], len(rows)) - 1)
+    events = ticks.ts_event.take(rows)
+    rising = starts[1:] | (events[1:] > events[:-1])
+    if not rising.all():
+        runs = np.unique(np.searchsorted(heads, np.flatnonzero(~rising), side="right") - 1)
+        lengths = np.diff(heads, append=len(rows))[runs]
+        within = np.cumsum(lengths) - lengths
+        places = np.arange(int(lengths.sum())) + np.repeat(heads[runs] - within, lengths)
+        highest = events[places] == np.repeat(np.maximum.reduceat(events[places], within), lengths)
+        sequences = np.where(highest, ticks.sequence[rows[places]].astype(np.int64), -1)
+        highest = sequences == np.repeat(np.maximum.reduceat(sequences, within), lengths)
+        latest[np.repeat(runs, lengths)[highest]] = rows[places[highest]]
+    return latest

@@ -119,7 +119,7 @@ class Lane:
         """Judge a block's rows, conflate the good ones, and count them all."""
         ticks = replace(block.ticks, instrument=self._lane_numbers(block.symbols)[block.ticks.instrument])
         verdicts, rows, keys = self.gate.judge(ticks)
-        changed, superseded = self.hot.take(ticks, rows)
+        changed, superseded = self.hot.take(ticks, rows, keys)
         self._changed[changed] = True
         # A row that changes no price may still add a publisher to those the quote rests on.
         joined = keys[~self.seen.ravel()[keys]]

@@ -3,14 +3,13 @@
 Rows are judged in this order: known symbol and publisher, not older than what the publisher sent before, a price at all, prices
 above zero, not crossed, spread and trade price in reason, time inside the session and neither future nor stale, and last the band
 around the publisher's own last good price. A refused price moves no reference; after :attr:`TickRules.reanchor_after` refusals in
-a row the price is believed to have moved, and the next one becomes the reference.
+a row the price is believed to have moved, and the next one becomes the reference. What a block check proves of all rows at once
+(:mod:`~daymark.market_data.block_check`) is not asked of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -18,66 +17,20 @@ import numpy.typing as npt
 from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.ticks import Ticks
 from daymark.core.errors import InvalidInput
+from daymark.market_data.block_check import proven_levels, steps_hold
+from daymark.market_data.tick_rules import HIGHEST, TickRules, Verdict
+
+__all__ = ["TickGate", "TickRules", "Verdict"]
 
 Verdicts = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
 _ROW_BITS = 32
-_ROW_MASK = (1 << _ROW_BITS) - 1
+_UNKNOWN = 2**32 - 1
+# Plain numbers: columns are compared with a member of an enumeration ten times as slowly.
+_TAKEN, _TRADE = Verdict.TAKEN.value, Action.TRADE.value
 # Sequences fill 32 bits, so a group's number above them keeps every group's running maximum its own.
 _SEQUENCE_BITS = 32
-_HIGHEST = UNDEFINED_PRICE // 4
-
-
-class Verdict(IntEnum):
-    """What became of a row."""
-
-    TAKEN = 0
-    REPEATED = 1
-    UNKNOWN_SYMBOL = 2
-    UNKNOWN_PUBLISHER = 3
-    NO_PRICE = 4
-    NOT_POSITIVE = 5
-    CROSSED = 6
-    WIDE_SPREAD = 7
-    OFF_MARKET = 8
-    OUTSIDE_SESSION = 9
-    FUTURE = 10
-    STALE = 11
-    OUTSIDE_BAND = 12
-
-
-@dataclass(frozen=True, slots=True)
-class TickRules:
-    """The gate's limits.
-
-    Attributes:
-        session_start: First nanosecond (UTC) that belongs to the session, early trading included.
-        session_end: Last nanosecond that does.
-        spread: Widest spread as a fraction of the middle; a trade may lie as far outside the quote as the quote is wide.
-        band: Furthest step from the last good price, as a fraction of it.
-        reanchor_after: Refusals in a row after which the next price is believed.
-        ahead_ns: How far an event may lie after its own receipt: clocks differ.
-        age_ns: How long after the event a row may be received.
-    """
-
-    session_start: int
-    session_end: int
-    spread: float = 0.05
-    band: float = 0.10
-    reanchor_after: int = 5
-    ahead_ns: int = 50_000_000
-    age_ns: int = 60_000_000_000
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.session_start < self.session_end:
-            raise InvalidInput("a session must start before it ends", field="session_start")
-        for name in ("spread", "band"):
-            if not 0 < getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be a fraction between 0 and 1, got {getattr(self, name)}", field=name)
-        for name in ("reanchor_after", "ahead_ns", "age_ns"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}", field=name)
 
 
 class TickGate:
@@ -88,19 +41,29 @@ class TickGate:
         n_symbols: How many symbols there are; others are refused.
         publishers: Known publisher numbers.
         references: ``(n_symbols,)`` int64 prices (1e-9) from which the session starts, 0 where none is known: the official closes.
+        block_checks: Whether rules are first held against whole blocks; verdicts are the same either way.
 
     Raises:
         InvalidInput: no publisher, one twice, or references of another length or below zero.
     """
 
-    def __init__(self, rules: TickRules, n_symbols: int, publishers: tuple[int, ...], references: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        rules: TickRules,
+        n_symbols: int,
+        publishers: tuple[int, ...],
+        references: npt.NDArray[np.int64],
+        *,
+        block_checks: bool = True,
+    ) -> None:
         if not publishers or len(set(publishers)) != len(publishers) or not all(0 <= number < 2**16 for number in publishers):
             raise InvalidInput("publishers must be distinct numbers of 16 bits, at least one", field="publishers")
         if references.shape != (n_symbols,) or bool((references < 0).any()):
             raise InvalidInput(f"{n_symbols} references at or above zero wanted", field="references")
-        self.rules, self.n_symbols, self.publishers = rules, n_symbols, publishers
-        self._slot = np.full(2**16, -1, dtype=np.int64)
-        self._slot[list(publishers)] = np.arange(len(publishers))
+        self.rules, self.n_symbols, self.publishers, self._block_checks = rules, n_symbols, publishers, block_checks
+        # The first key of each publisher.
+        self._first_key = np.full(2**16, _UNKNOWN, dtype=np.uint32)
+        self._first_key[list(publishers)] = np.arange(len(publishers)) * n_symbols
         # Keyed by publisher slot and symbol. Sequences start at -1, so that the number 0 is new.
         self.last_sequence = np.full(n_symbols * len(publishers), -1, dtype=np.int64)
         # Twice the price, because the middle of a quote may end on half a unit.
@@ -114,15 +77,16 @@ class TickGate:
             A :class:`Verdict` for each row; the taken rows ordered by publisher and symbol, and in stream order among those; and
             the number of the publisher and symbol of each of them.
         """
-        verdicts, level_x2 = self._alone(ticks)
+        proven = proven_levels(ticks, self.rules) if self._block_checks else None
+        verdicts, level_x2 = self._alone(ticks) if proven is None else (np.zeros(len(ticks), dtype=np.uint8), proven)
         rows, key = self._ordered(ticks, verdicts)
-        fresh = self._is_fresh(ticks.sequence[rows].astype(np.int64), key)
+        fresh = self._is_fresh(ticks.sequence.take(rows), key)
         if not fresh.all():
             verdicts[rows[~fresh]] = Verdict.REPEATED
-        fine = verdicts[rows] == Verdict.TAKEN
-        if not fine.all():
+        if proven is None or not fresh.all():
+            fine = verdicts[rows] == _TAKEN
             rows, key = rows[fine], key[fine]
-        inside = self._within_band(key, level_x2[rows])
+        inside = self._within_band(key, level_x2.take(rows))
         if not inside.all():
             verdicts[rows[~inside]] = Verdict.OUTSIDE_BAND
             rows, key = rows[inside], key[inside]
@@ -130,41 +94,46 @@ class TickGate:
 
     def _ordered(self, ticks: Ticks, verdicts: Verdicts) -> tuple[Rows, Rows]:
         """Rows of known symbols and publishers by key, in stream order among equals, with their keys; others get their verdict."""
-        slot, symbols = self._slot[ticks.publisher], ticks.instrument.astype(np.int64)
-        rows = np.arange(len(ticks))
-        known = (slot >= 0) & (symbols < self.n_symbols)
+        first, symbols = self._first_key.take(ticks.publisher), ticks.instrument
+        rows = np.arange(len(ticks), dtype=np.uint32)
+        known = (first != _UNKNOWN) & (symbols < self.n_symbols)
         if not known.all():
-            verdicts[slot < 0] = Verdict.UNKNOWN_PUBLISHER
+            verdicts[first == _UNKNOWN] = Verdict.UNKNOWN_PUBLISHER
             verdicts[symbols >= self.n_symbols] = Verdict.UNKNOWN_SYMBOL
-            rows, slot, symbols = rows[known], slot[known], symbols[known]
-        # Key and row in one number: a plain sort of these is much faster than a stable sort of keys.
-        ordered = np.sort(((slot * self.n_symbols + symbols) << _ROW_BITS) | rows)
-        return ordered & _ROW_MASK, ordered >> _ROW_BITS
+            rows, first, symbols = rows[known], first[known], symbols[known]
+        # Key and row in one number: a plain sort of these is much faster than a stable sort of keys, and fastest of 32 bits.
+        bits = len(ticks).bit_length()
+        if len(self.last_sequence).bit_length() + bits <= _ROW_BITS:
+            narrow = ((first + symbols) << np.uint32(bits)) | rows
+            narrow.sort()
+            return (narrow & np.uint32((1 << bits) - 1)).astype(np.int64), (narrow >> np.uint32(bits)).astype(np.int64)
+        wide = ((first + symbols).astype(np.int64) << _ROW_BITS) | rows
+        wide.sort()
+        return wide & (1 << _ROW_BITS) - 1, wide >> _ROW_BITS
 
-    def _is_fresh(self, sequence: npt.NDArray[np.int64], key: Rows) -> npt.NDArray[np.bool_]:
+    def _is_fresh(self, sequence: npt.NDArray[np.uint32], key: Rows) -> npt.NDArray[np.bool_]:
         """Whether each row's sequence is above all that its publisher sent of its symbol before, in this block or an earlier one."""
         if not len(key):
             return np.ones(0, dtype=np.bool_)
-        starts = _starts(key)
-        heads = np.flatnonzero(starts)
-        ends = np.append(heads[1:], len(key)) - 1
-        before = self.last_sequence[key[heads]]
+        heads = _heads(key)
+        ends, keys = np.append(heads[1:], len(key)) - 1, key.take(heads)
+        before = self.last_sequence.take(keys)
         fresh = np.empty(len(key), dtype=np.bool_)
         np.greater(sequence[1:], sequence[:-1], out=fresh[1:])
         fresh[heads] = sequence[heads] > before
         if fresh.all():
-            self.last_sequence[key[ends]] = sequence[ends]
+            self.last_sequence[keys] = sequence.take(ends).astype(np.int64)
             return fresh
         # Something was repeated: hold every row against the highest of all before it.
         group = np.repeat(np.arange(len(heads)), ends - heads + 1)
         # One above, so that "nothing yet" is 0 and not below its group.
         floor = before + 1 + (np.arange(len(heads)) << _SEQUENCE_BITS)
-        running = sequence + 1 + (group << _SEQUENCE_BITS)
+        running = sequence.astype(np.int64) + 1 + (group << _SEQUENCE_BITS)
         highest = np.maximum.accumulate(np.maximum(running, floor[group]))
         previous = np.empty_like(highest)
         previous[1:] = highest[:-1]
         previous[heads] = floor
-        self.last_sequence[key[ends]] = highest[ends] - (np.arange(len(heads)) << _SEQUENCE_BITS) - 1
+        self.last_sequence[keys] = highest[ends] - (np.arange(len(heads)) << _SEQUENCE_BITS) - 1
         return running > previous
 
     def _alone(self, ticks: Ticks) -> tuple[Verdicts, npt.NDArray[np.int64]]:
@@ -174,18 +143,18 @@ class TickGate:
 
         def refuse(which: npt.NDArray[np.bool_], verdict: Verdict) -> None:
             if which.any():
-                verdicts[which & (verdicts == Verdict.TAKEN)] = verdict
+                verdicts[which & (verdicts == _TAKEN)] = verdict
 
         bid, ask, price = ticks.bid, ticks.ask, ticks.price
         quoted = (bid != UNDEFINED_PRICE) & (ask != UNDEFINED_PRICE)
-        traded = (ticks.action == Action.TRADE) & (price != UNDEFINED_PRICE)
+        traded = (ticks.action == _TRADE) & (price != UNDEFINED_PRICE)
         refuse(~(quoted | traded), Verdict.NO_PRICE)
         refuse(quoted & ~(_in_range(bid) & _in_range(ask)) | traded & ~_in_range(price), Verdict.NOT_POSITIVE)
         if not quoted.all() or verdicts.any():
             # From here on no sum or difference may pass 64 bits, whatever a refused row claims.
-            usable = quoted & (verdicts == Verdict.TAKEN)
+            usable = quoted & (verdicts == _TAKEN)
             bid, ask = np.where(usable, bid, 0), np.where(usable, ask, 0)
-            traded &= verdicts == Verdict.TAKEN
+            traded &= verdicts == _TAKEN
         level_x2, width = bid + ask, ask - bid
         refuse(width < 0, Verdict.CROSSED)
         refuse(2.0 * width > rules.spread * level_x2, Verdict.WIDE_SPREAD)
@@ -213,22 +182,26 @@ class TickGate:
         """
         if not len(key):
             return np.ones(0, dtype=np.bool_)
-        starts = _starts(key)
-        heads = np.flatnonzero(starts)
+        heads = _heads(key)
+        ends, keys = np.append(heads[1:], len(key)), key.take(heads)
+        held = self.reference_x2.take(keys)
+        if self._block_checks and self._near(level_x2[heads], held).all() and steps_hold(level_x2, heads, self.rules.band):
+            self.reference_x2[keys] = level_x2.take(ends - 1)
+            self.refused_in_a_row[keys] = 0
+            return np.ones(len(key), dtype=np.bool_)
         reference = np.empty_like(level_x2)
         reference[1:] = level_x2[:-1]
-        reference[heads] = self.reference_x2[key[heads]]
+        reference[heads] = held
         inside = self._near(level_x2, reference)
-        ends = np.append(heads[1:], len(key))
         refused = np.zeros(len(heads), dtype=np.int64)
-        waiting = self.refused_in_a_row[key[heads]]
+        waiting = self.refused_in_a_row[keys]
         suspects = np.union1d(np.flatnonzero(~inside), heads[waiting > 0])
         last_good = level_x2[ends - 1]
         if len(suspects):
             groups = np.searchsorted(heads, suspects, side="right") - 1
             self._walk(suspects.tolist(), groups.tolist(), heads, ends, level_x2, reference, waiting, inside, refused, last_good)
-        self.reference_x2[key[heads]] = last_good
-        self.refused_in_a_row[key[heads]] = refused
+        self.reference_x2[keys] = last_good
+        self.refused_in_a_row[keys] = refused
         return inside
 
     def _walk(
@@ -252,7 +225,7 @@ class TickGate:
             row, end = suspect, int(ends[group])
             while row < end:
                 level = int(level_x2[row])
-                taken = count >= self.rules.reanchor_after or good == 0 or abs(level - good) <= self.rules.band * good
+                taken = count >= self.rules.reanchor_after or good == 0 or float(abs(level - good)) <= self.rules.band * good
                 inside[row] = taken
                 walked = row
                 row += 1
@@ -270,10 +243,11 @@ class TickGate:
 
 def _in_range(prices: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Above zero, and small enough that a few of them add up within 64 bits."""
-    return np.asarray((prices - 1).view(np.uint64) < np.uint64(_HIGHEST), dtype=np.bool_)
+    return np.asarray((prices - 1).view(np.uint64) < np.uint64(HIGHEST), dtype=np.bool_)
 
 
-def _starts(key: Rows) -> npt.NDArray[np.bool_]:
+def _heads(key: Rows) -> npt.NDArray[np.intp]:
+    """Where the runs of equal keys begin."""
     starts = np.ones(len(key), dtype=np.bool_)
     np.not_equal(key[1:], key[:-1], out=starts[1:])
-    return starts
+    return np.flatnonzero(starts)

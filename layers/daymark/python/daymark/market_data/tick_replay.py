@@ -1,8 +1,9 @@
-"""Replayed ticks are synthetic: for every symbol a seeded bridge in log price from the previous real close to the session's real close.
+"""Replayed ticks are synthetic: for every symbol a seeded bridge in log price from the previous close to the session's own close.
 
-What is real in them are the two closes, and the hours. Prices move with the events, so volatility has the intensity's shape; three
-publishers quote the same path with small disagreements, delays and numberings of their own. At the close each publisher prints every
-symbol once more, at the real close and with a quote centred on it.
+What is real in them are the two closes of the listed symbols, and the hours; a bond's closes are synthetic themselves, priced from a
+yield series, and its ticks stand for an evaluated-price feed. Prices move with the events, so volatility has the intensity's shape;
+three publishers quote the same path with small disagreements, delays and numberings of their own. At the close each publisher prints
+every symbol once more, exactly at the close and with a quote centred on it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ from daymark.market_data.price_desk import PriceDesk
 from daymark.market_data.trading_intensity import events_before
 from daymark.quant.random_streams import random_stream
 
-SYNTHETIC_TICKS = "synthetic: bridged between adjusted daily closes"
-_CLOSE_LABELS = frozenset({PriceLabel.ADJUSTED_CLOSE, PriceLabel.LAST_GOOD})
+SYNTHETIC_TICKS = "synthetic: bridged between adjusted daily closes; of bonds between closes priced from a yield series"
 # So many parts of the session at least, so that it is busier at its ends, and so many events of a symbol in a part when there are more.
 _FEWEST_PARTS, _PART_EVENTS = 26, 256
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -63,13 +63,13 @@ PUBLISHERS = (Publisher(1, 0.5, 15_000), Publisher(2, 0.3, 40_000), Publisher(3,
 
 
 def replay_closes(desk: PriceDesk, calendar: Calendar, session: Session) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
-    """The previous and the session's own close of every listed instrument, as books are marked with them.
+    """The previous and the session's own close of every instrument but cash, as books are marked with them.
 
     Raises:
         NotASession, NotPublished, QualityBlocked, InvalidInput: as the desk says.
     """
     before, on = desk.marking_closes(calendar.previous(session.session_date)), desk.marking_closes(session.session_date)
-    closes = {name: close.price for name, close in on.items() if close.label in _CLOSE_LABELS}
+    closes = {name: close.price for name, close in on.items() if close.label is not PriceLabel.CASH}
     missing = sorted(closes.keys() - before.keys())
     if missing:
         raise NotPublished(f"{missing[0]} has no close before {session.session_date} to begin from", field=missing[0])

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from daymark.contracts.block_envelope import MAX_BLOCK_BYTES, MAX_ROWS
+from daymark.contracts.live_session import LiveSession
 from daymark.contracts.symbols import SymbolTable
 from daymark.core.errors import InvalidInput
 from daymark.market_data.tick_gate import TickRules
+from daymark.market_data.tick_shards import group_of, partition_key
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,23 @@ class TickSession:
             lanes.setdefault(key, []).append(symbol)
         object.__setattr__(self, "_tables", {key: SymbolTable.of(symbols) for key, symbols in lanes.items()})
 
-    def table(self, partition_key: str) -> SymbolTable:
+    @classmethod
+    def of(cls, live: LiveSession) -> TickSession:
+        """A session as it was opened.
+
+        Raises:
+            InvalidInput: it has fewer than one group or more than 10,000.
+        """
+        return cls(
+            session_date=live.session_date,
+            rules=TickRules(live.session_start, live.session_end),
+            publishers=live.publishers,
+            partition_keys={symbol: partition_key(group_of(symbol, live.groups)) for symbol in live.references},
+            references=live.references,
+            buckets={symbol: live.buckets_to_tell(symbol) for symbol in live.references},
+            synthetic=live.synthetic,
+        )
+
+    def table(self, key: str) -> SymbolTable:
         """The symbols that are sent under a partition key; none when nobody should use it."""
-        return self._tables.get(partition_key, SymbolTable(()))
+        return self._tables.get(key, SymbolTable(()))

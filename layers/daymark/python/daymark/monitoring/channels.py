@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, ClassVar
 
+from daymark.contracts.push import ResumeToken, not_resumable
 from daymark.core.entitlement import Action, Resource, require
 from daymark.core.errors import InvalidInput, NotASession, NotFound
 from daymark.core.sessions import Calendar
@@ -50,9 +51,13 @@ class Channels:
         except NotFound:
             return False
 
-    def state(self, topic: Topic) -> ChannelState:
-        """The topic's present state."""
-        return self._kinds[topic.kind].state(topic)
+    def state(self, topic: Topic, resume: ResumeToken | None = None) -> ChannelState:
+        """The topic's present state, or what changed since a token of its kind was given.
+
+        Raises:
+            InvalidInput: the token is not one of this channel's.
+        """
+        return self._kinds[topic.kind].state(topic, resume)
 
     def update(self, topic: Topic) -> str:
         """The type of the topic's messages after the snapshot."""
@@ -102,8 +107,14 @@ class DayChannel:
             raise no_such_channel()
         return topic, Resource(SHARED_TENANT)
 
-    def state(self, topic: Topic) -> ChannelState:
-        """The latest run of each phase, in phase order; a day that has not begun has none and the sequence 0."""
+    def state(self, topic: Topic, resume: ResumeToken | None = None) -> ChannelState:
+        """The latest run of each phase, in phase order; a day that has not begun has none and the sequence 0.
+
+        Raises:
+            InvalidInput: a day gives no tokens, so any is another channel's.
+        """
+        if resume is not None:
+            raise not_resumable()
         sequence = 0
         phases: dict[OperationPhase, dict[str, Any]] = {}
         for run in self._journal.runs(date.fromisoformat(topic.name)):

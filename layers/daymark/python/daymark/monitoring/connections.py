@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
+
 from daymark.contracts.push import (
     BadMessage,
     ClientAction,
     ClientMessage,
     error_message,
+    live_members,
+    live_message,
     pong_message,
     read_message,
     state_message,
     unsubscribed_message,
 )
 from daymark.core.clock import Clock
-from daymark.core.errors import DaymarkError
+from daymark.core.errors import DaymarkError, Unavailable
 from daymark.monitoring.channels import Channels
-from daymark.monitoring.models import SUBSCRIPTIONS_PER_CONNECTION, Connection
+from daymark.monitoring.models import SUBSCRIPTIONS_PER_CONNECTION, UPDATES, Connection, Subscription
 from daymark.monitoring.ports import Connections, Gone
 from daymark.monitoring.push import Courier, Delivery
 from daymark.monitoring.tickets import TicketDesk
@@ -41,6 +46,21 @@ class ConnectionDesk:
     def close(self, connection_id: str) -> None:
         """Forget a connection that has ended; whatever order the gateway tells it in, twice does no harm."""
         self._connections.close(connection_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client is told; with ``subscription``, what of a live channel it has then been sent.
+
+    Attributes:
+        text: The message.
+        subscription: As the answer leaves it.
+        sequence: Of the state in the answer.
+    """
+
+    text: str
+    subscription: Subscription | None = None
+    sequence: int = 0
 
 
 class Conversation:
@@ -78,28 +98,38 @@ class Conversation:
             answer = self._answer(connection, text)
         except Gone:
             return Delivery.GONE
-        return self._courier.send(connection, answer)
+        delivery = self._courier.send(connection, answer.text)
+        if delivery is Delivery.SENT and answer.subscription is not None:
+            # Without the note the next push repeats what this answer said.
+            with suppress(Unavailable):
+                self._connections.note_sent(answer.subscription, answer.sequence)
+        return delivery
 
-    def _answer(self, connection: Connection, text: str) -> str:
+    def _answer(self, connection: Connection, text: str) -> Answer:
         try:
             message = read_message(text)
         except BadMessage as bad:
-            return error_message(bad, bad.message_id)
+            return Answer(error_message(bad, bad.message_id))
         try:
             return self._done(connection, message)
         except Gone:
             raise
         except DaymarkError as error:
-            return error_message(error, message.message_id)
+            return Answer(error_message(error, message.message_id))
 
-    def _done(self, connection: Connection, message: ClientMessage) -> str:
+    def _done(self, connection: Connection, message: ClientMessage) -> Answer:
         if message.action is ClientAction.PING:
-            return pong_message(message.message_id)
+            return Answer(pong_message(message.message_id))
         topic = self._channels.topic(message.channel, connection.principal)
         if message.action is ClientAction.UNSUBSCRIBE:
             self._connections.unsubscribe(connection.connection_id, topic)
-            return unsubscribed_message(topic.channel, message.message_id)
+            return Answer(unsubscribed_message(topic.channel, message.message_id))
         # Subscribed first, read second: a change in between is pushed, and the sequences tell which came last.
         self._connections.subscribe(connection, topic, self._limit)
-        state = self._channels.state(topic)
-        return state_message("snapshot", topic.channel, state.sequence, state.body, message.message_id)
+        state = self._channels.state(topic, message.resume)
+        if self._channels.update(topic) != UPDATES:
+            return Answer(state_message("snapshot", topic.channel, state.sequence, state.body, message.message_id))
+        members = live_members(topic.channel, state.sequence, state.body, since=state.since, resume=state.resume, restart=state.restart)
+        # Before there is a board nothing has been sent: whatever comes is sent whole.
+        told = Subscription(connection, topic) if state.resume is not None else None
+        return Answer(live_message(members, message.message_id), told, state.sequence)

@@ -44,21 +44,31 @@ class Connection:
 class Topic:
     """What is published under one key. Clients say ``kind/name``; the tenant is theirs or the shared one, never said.
 
+    Topics of one room are published together, so their subscriptions are found together. One that is given none has a room
+    of its own, named by its key.
+
     >>> topic = Topic("day", "shared", "2018-02-05")
-    >>> topic.channel, topic.key
-    ('day/2018-02-05', 'day/shared/2018-02-05')
+    >>> topic.channel, topic.key, topic.room
+    ('day/2018-02-05', 'day/shared/2018-02-05', 'day/shared/2018-02-05')
     >>> Topic.parse(topic.key) == topic
     True
+    >>> Topic("portfolio", "northstar", "NS-P01", "live/bucket-0007").room
+    'live/bucket-0007'
     """
 
     kind: str
     tenant: str
     name: str
+    room: str = ""
 
     def __post_init__(self) -> None:
         for field in ("kind", "tenant", "name"):
             if _PART.fullmatch(getattr(self, field)) is None:
                 raise InvalidInput(f"{field} of a topic must be 1 to 64 letters, digits, '.', '_' or '-'", field=field)
+        if not self.room:
+            object.__setattr__(self, "room", self.key)
+        if not all(_PART.fullmatch(part) for part in self.room.split("/")):
+            raise InvalidInput("a topic's room is one or more such parts, joined by '/'", field="room")
 
     @property
     def channel(self) -> str:
@@ -71,26 +81,52 @@ class Topic:
         return f"{self.kind}/{self.tenant}/{self.name}"
 
     @classmethod
-    def parse(cls, key: str) -> Topic:
-        """Read a :attr:`key` back.
+    def parse(cls, key: str, room: str = "") -> Topic:
+        """Read a :attr:`key` back, with the room it was found in.
 
         Raises:
-            InvalidInput: it is no such key.
+            InvalidInput: it is no such key, or no such room.
         """
         parts = key.split("/")
         if len(parts) != 3:
             raise InvalidInput(f"a topic's key has three parts, got {key[:80]!r}", field="key")
-        return cls(*parts)
+        kind, tenant, name = parts
+        return cls(kind, tenant, name, room)
+
+
+# The type of the messages that tell what changed in live channels.
+UPDATES = "updates"
+# What stands for the sequence last sent while a subscriber has been sent nothing.
+NOTHING_SENT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One topic of one connection.
+
+    Attributes:
+        sent: The sequence that the connection was last sent; :data:`NOTHING_SENT` before the first.
+    """
+
+    connection: Connection
+    topic: Topic
+    sent: int = NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """The whole state of a channel: what a subscriber is shown first, and after every change.
+    """What a subscriber is told of a channel: its whole state, or what of it changed.
 
     Attributes:
         sequence: Rises with every change; of two states the one with the higher sequence is the later.
-        body: Plain JSON members that go into the message.
+        body: Plain JSON members that go into the message; of a change, what to merge into the state before (RFC 7396).
+        since: The sequence the change is counted from; ``None`` for a whole state.
+        resume: What a client shows to go on from here; ``None`` for a channel that always tells its whole state.
+        restart: Whether the sequences began anew, so that this state is the later one whatever the client has.
     """
 
     sequence: int
     body: Mapping[str, Any]
+    since: int | None = None
+    resume: str | None = None
+    restart: bool = False

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from daymark.contracts.marks_moved import MarksMoved
+from daymark.contracts.push import ResumeToken
 from daymark.core.entitlement import Resource
 from daymark.core.errors import DaymarkError
 from daymark.core.tenancy import Principal
-from daymark.monitoring.models import ChannelState, Connection, Grant, Topic
+from daymark.monitoring.models import ChannelState, Connection, Grant, Subscription, Topic
 
 
 class Gone(DaymarkError):
@@ -58,7 +59,7 @@ class Connections(Protocol):
         ...
 
     def subscribe(self, connection: Connection, topic: Topic, limit: int) -> None:
-        """Add a topic to a connection; adding it again does nothing.
+        """Add a topic to a connection, with nothing sent; adding it again makes it one that was sent nothing.
 
         Raises:
             Gone: the connection has been closed.
@@ -70,8 +71,17 @@ class Connections(Protocol):
         """Take a topic from a connection; one that is not there is let pass."""
         ...
 
-    def subscribers(self, topic: Topic, now: datetime) -> Sequence[Connection]:
-        """The connections subscribed to a topic that are within their life, by id."""
+    def subscribers(self, room: str, now: datetime) -> Sequence[Subscription]:
+        """The subscriptions of a room whose connections are within their life, by connection and topic."""
+        ...
+
+    def note_sent(self, subscription: Subscription, sequence: int) -> None:
+        """Note what a subscriber was sent, unless a later sequence was noted meanwhile or the subscription has ended.
+
+        Args:
+            subscription: As it was read; its own ``sent`` may be replaced by a lower sequence, which begins the count anew.
+            sequence: What it was sent.
+        """
         ...
 
 
@@ -127,6 +137,10 @@ class ChannelKind(Protocol):
         """
         ...
 
-    def state(self, topic: Topic) -> ChannelState:
-        """The channel's present state, the same for everybody who may see it."""
+    def state(self, topic: Topic, resume: ResumeToken | None) -> ChannelState:
+        """The channel's present state, the same for everybody who may see it; or what changed since the token was given.
+
+        Raises:
+            InvalidInput: the token is not one of this channel's.
+        """
         ...

@@ -1,7 +1,7 @@
 """Pushing: a message goes to a connection only while its token is valid, and a closed connection is forgotten at once.
 
-A throttled post is tried again a few times and then dropped: every push carries the channel's whole state, so the next one
-makes it good.
+A throttled post is tried again a few times and then dropped: every push of a broadcast carries the channel's whole state, and every
+live push all that its connection lacks, so the next one makes it good.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from daymark.core.clock import Clock
 from daymark.core.errors import Unavailable
 from daymark.core.retry import full_jitter
 from daymark.monitoring.channels import Channels, no_such_channel
-from daymark.monitoring.models import Connection, Topic
+from daymark.monitoring.models import Connection, Subscription, Topic
 from daymark.monitoring.ports import Connections, Gone, Poster
 
 TRIES = 4
@@ -92,16 +92,17 @@ class Broadcast:
 
     def publish(self, topic: Topic) -> Mapping[Delivery, int]:
         """Push the topic; without a subscriber nothing is even read. Returns how many messages became what."""
-        subscribers = self._connections.subscribers(topic, self._clock.now())
+        subscribers = [each for each in self._connections.subscribers(topic.room, self._clock.now()) if each.topic == topic]
         if not subscribers:
             return {}
         state = self._channels.state(topic)
         text = state_message(self._channels.update(topic), topic.channel, state.sequence, state.body)
-        return Counter(self._deliver(connection, topic, text) for connection in subscribers)
+        return Counter(self._deliver(subscription, text) for subscription in subscribers)
 
-    def _deliver(self, connection: Connection, topic: Topic, text: str) -> Delivery:
+    def _deliver(self, subscription: Subscription, text: str) -> Delivery:
+        connection, topic = subscription.connection, subscription.topic
         allowed = self._channels.may_see(topic, connection.principal)
-        delivery = self._courier.send(connection, text if allowed else error_message(no_such_channel()))
+        delivery = self._courier.send(connection, text if allowed else error_message(no_such_channel(), channel=topic.channel))
         # A connection that a crash forgot by halves is known by its subscriptions alone, so those go by their own name.
         if not allowed or delivery in (Delivery.GONE, Delivery.EXPIRED):
             self._connections.unsubscribe(connection.connection_id, topic)

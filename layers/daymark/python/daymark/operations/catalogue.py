@@ -13,6 +13,7 @@ _P, _T = OperationPhase, TaskPriority
 
 CHECK_PRICES = "check_prices"
 ASSESS_RISK = "assess_risk"
+OPEN_LIVE_SESSION = "open_live_session"
 PROPOSE_TRADES = "propose_trades"
 VALUE_PORTFOLIOS = "value_portfolios"
 RECONCILE_HOLDINGS = "reconcile_holdings"
@@ -46,6 +47,7 @@ _TASKS: tuple[TaskDefinition, ...] = (
     _task("assess_overnight_risk", _P.PRE_MARKET, ASSESS_RISK, _T.HIGH, "Overnight VaR and expected shortfall", ("gate_prices",)),
     _task("check_limits", _P.PRE_MARKET, ASSESS_RISK, _T.HIGH, "Position and sector limits", ("gate_prices",)),
     _task("classify_regime", _P.PRE_MARKET, ASSESS_RISK, _T.MEDIUM, "Volatility regime", ("gate_prices",)),
+    _task("open_live_session", _P.PRE_MARKET, OPEN_LIVE_SESSION, _T.HIGH, "Open the live session", ("gate_prices",), 240),
     _check_session(_P.MARKET_OPEN),
     _task("measure_drift", _P.MARKET_OPEN, PROPOSE_TRADES, _T.HIGH, "Drift from target at the last close"),
     _check_session(_P.MID_DAY),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from daymark.core.fence import Fence
 from daymark.operations.models import OperationPhase, RunId, TaskCommand, TaskReport, Transition
 from daymark.operations.reporting import Report
+
+if TYPE_CHECKING:
+    from daymark.contracts.live_session import LiveSession
 
 
 class RunJournal(Protocol):
@@ -80,6 +83,28 @@ class Documents(Protocol):
 
         Raises:
             NotFound: nothing stands under the key.
+        """
+        ...
+
+
+class LiveSessionWriter(Protocol):
+    """Where live sessions are opened; the readers' half is ``market_data.stream_ports.LiveSessions``."""
+
+    def open(self, session: LiveSession, books: Mapping[str, bytes], fence: Fence) -> LiveSession:
+        """Open a session, unless it stands open already. Nobody sees it before all of its books stand.
+
+        Args:
+            session: The session to open.
+            books: By key, just the books that the session names, each under the key of its content.
+            fence: The run's right to write.
+
+        Returns:
+            The session that stands: this one, or the one that was opened first.
+
+        Raises:
+            InvalidInput: the books are not those of the session. Nothing is written.
+            StaleFence: a later epoch owns the run. Nothing is written.
+            Unavailable: no answer; the session may have been opened.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
+from daymark.adapters.rows import lane_name
 from daymark.core.errors import Conflict
 
 
@@ -21,7 +22,7 @@ class MemoryLaneSnapshots:
 
     def load(self, name: str) -> tuple[bytes, str] | None:
         """The content that stands and its version; ``None`` when there is none."""
-        stored = self._stored.get(name)
+        stored = self._stored.get(lane_name(name))
         return None if stored is None else (stored[0], str(stored[1]))
 
     def save(self, name: str, content: bytes, replaces: str | None) -> str:
@@ -35,5 +36,5 @@ class MemoryLaneSnapshots:
             if standing != replaces:
                 raise Conflict(f"version {standing} of {name} stands, not {replaces}", field="replaces", standing=standing)
             number = 1 if standing is None else int(standing) + 1
-            self._stored[name] = (content, number)
+            self._stored[lane_name(name)] = (content, number)
             return str(number)

@@ -38,6 +38,7 @@ LEAVES: Mapping[str, Leaves] = {
     "assess_overnight_risk": Leaves(RecordKind.OVERNIGHT_RISK, tenants=True),
     "check_limits": Leaves(RecordKind.LIMITS, tenants=True),
     "classify_regime": Leaves(RecordKind.REGIME, shared=True),
+    "open_live_session": Leaves(shared=True, tenants=True),
     "measure_drift": Leaves(RecordKind.DRIFT, tenants=True),
     "propose_rebalancing": Leaves(RecordKind.REBALANCING, tenants=True),
     "find_tax_losses": Leaves(RecordKind.TAX_LOSSES, tenants=True),

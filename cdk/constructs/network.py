@@ -1,0 +1,189 @@
+"""A network without a way out: isolated subnets, S3 and Kinesis through endpoints, every flow logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.constructs.function import LOG_RETENTION, Placement
+from daymark.core.errors import InvalidInput
+
+CACHE_PORTS = (6379, 6380)  # ElastiCache Serverless: primary and reader.
+HTTPS = (443, 443)
+ADDRESSES = "10.64.0.0/20"
+# Address ranges of the subnets: 254 interfaces each, less five that AWS keeps.
+SUBNETS = ("10.64.0.0/24", "10.64.1.0/24", "10.64.2.0/24")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What differs between regions.
+
+    Attributes:
+        zones: Ids of three zones that ElastiCache Serverless and Lambda both have. Ids, because a zone's name differs between accounts.
+        s3_addresses: The prefix list of S3's addresses, which AWS keeps.
+    """
+
+    zones: tuple[str, str, str]
+    s3_addresses: str
+
+
+PLACES: Mapping[str, Place] = {
+    "us-east-1": Place(("use1-az2", "use1-az4", "use1-az6"), "pl-63a5400a"),
+    "us-west-2": Place(("usw2-az1", "usw2-az2", "usw2-az3"), "pl-68a54001"),
+}
+
+
+def place(region: str) -> Place:
+    """The zones of a region.
+
+    Raises:
+        InvalidInput: no zones of it are listed.
+    """
+    if region not in PLACES:
+        raise InvalidInput(f"no zones are listed for {region}: add it to cdk/constructs/network.py", field="region")
+    return PLACES[region]
+
+
+class DaymarkNetwork(Construct):
+    """One VPC with three isolated subnets. Who is in a security group is told by who has it: nothing is allowed by address.
+
+    Attributes:
+        ingest: Where the one function that reaches the cache runs.
+        cache_group: What only that function may reach, on the cache's ports.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, log_key: kms.IKey) -> None:
+        super().__init__(scope, construct_id)
+        self._place = place(Stack.of(self).region)
+        self._vpc = ec2.CfnVPC(self, "Vpc", cidr_block=ADDRESSES, enable_dns_hostnames=True, enable_dns_support=True)
+        self._routes = ec2.CfnRouteTable(self, "Routes", vpc_id=self._vpc.ref)
+        self.subnets = [self._subnet(number) for number in range(len(SUBNETS))]
+        self.cache_group = self._group("Cache", "The cache: answers, asks nobody", [])
+        self._endpoints = self._group("Endpoints", "Interface endpoints: answer, ask nobody", [])
+        ingest = self._group("Ingest", "The function that reads ticks: the cache, Kinesis and S3", self._ways_out())
+        self._admit(self.cache_group, ingest, CACHE_PORTS, "the cache")
+        self._admit(self._endpoints, ingest, HTTPS, "Kinesis")
+        self.ingest = Placement(tuple(subnet.ref for subnet in self.subnets), (ingest.attr_group_id,))
+        self._log_flows(log_key)
+
+    def reach_kinesis(self, stream_arn: str) -> None:
+        """Let what is in the network put records into one stream."""
+        ec2.CfnVPCEndpoint(
+            self,
+            "Kinesis",
+            vpc_id=self._vpc.ref,
+            service_name=f"com.amazonaws.{Stack.of(self).region}.kinesis-streams",
+            vpc_endpoint_type="Interface",
+            private_dns_enabled=True,
+            subnet_ids=[subnet.ref for subnet in self.subnets],
+            security_group_ids=[self._endpoints.attr_group_id],
+            policy_document=self._policy({"kinesis:PutRecords": [stream_arn]}),
+        )
+
+    def reach_s3(self, bucket_arns: Sequence[str]) -> None:
+        """Let what is in the network read and write some buckets and no others, of this account or another."""
+        objects = [f"{arn}/*" for arn in bucket_arns]
+        ec2.CfnVPCEndpoint(
+            self,
+            "S3",
+            vpc_id=self._vpc.ref,
+            service_name=f"com.amazonaws.{Stack.of(self).region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[self._routes.ref],
+            policy_document=self._policy({"s3:GetObject": objects, "s3:PutObject": objects, "s3:ListBucket": list(bucket_arns)}),
+        )
+
+    def _subnet(self, number: int) -> ec2.CfnSubnet:
+        subnet = ec2.CfnSubnet(
+            self,
+            f"Isolated{number + 1}",
+            vpc_id=self._vpc.ref,
+            cidr_block=SUBNETS[number],
+            availability_zone_id=self._place.zones[number],
+            map_public_ip_on_launch=False,
+        )
+        ec2.CfnSubnetRouteTableAssociation(self, f"Routes{number + 1}", route_table_id=self._routes.ref, subnet_id=subnet.ref)
+        return subnet
+
+    def _group(self, name: str, description: str, ways_out: list[ec2.CfnSecurityGroup.EgressProperty]) -> ec2.CfnSecurityGroup:
+        # Without a rule AWS allows every way out; one that matches nothing takes its place.
+        nowhere = ec2.CfnSecurityGroup.EgressProperty(
+            ip_protocol="icmp", cidr_ip="255.255.255.255/32", from_port=252, to_port=86, description="Nowhere"
+        )
+        return ec2.CfnSecurityGroup(
+            self, name, vpc_id=self._vpc.ref, group_description=description, security_group_egress=ways_out or [nowhere]
+        )
+
+    def _ways_out(self) -> list[ec2.CfnSecurityGroup.EgressProperty]:
+        rule = ec2.CfnSecurityGroup.EgressProperty
+        first, last = CACHE_PORTS
+        return [
+            rule(
+                ip_protocol="tcp",
+                from_port=first,
+                to_port=last,
+                destination_security_group_id=self.cache_group.attr_group_id,
+                description="The cache",
+            ),
+            rule(
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                destination_security_group_id=self._endpoints.attr_group_id,
+                description="Kinesis",
+            ),
+            rule(ip_protocol="tcp", from_port=443, to_port=443, destination_prefix_list_id=self._place.s3_addresses, description="S3"),
+        ]
+
+    def _admit(self, group: ec2.CfnSecurityGroup, source: ec2.CfnSecurityGroup, ports: tuple[int, int], what: str) -> None:
+        first, last = ports
+        ec2.CfnSecurityGroupIngress(
+            self,
+            f"{group.node.id}FromIngest",
+            group_id=group.attr_group_id,
+            source_security_group_id=source.attr_group_id,
+            ip_protocol="tcp",
+            from_port=first,
+            to_port=last,
+            description=f"Ingest to {what}",
+        )
+
+    def _policy(self, allowed: Mapping[str, list[str]]) -> iam.PolicyDocument:
+        account = {"StringEquals": {"aws:PrincipalAccount": Stack.of(self).account}}
+        return iam.PolicyDocument(
+            statements=[
+                iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=[action], resources=resources, conditions=account)
+                for action, resources in allowed.items()
+            ]
+        )
+
+    def _log_flows(self, log_key: kms.IKey) -> None:
+        group = logs.LogGroup(self, "FlowLogs", encryption_key=log_key, retention=LOG_RETENTION, removal_policy=RemovalPolicy.RETAIN)
+        account = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        role = iam.Role(
+            self,
+            "FlowLogsRole",
+            assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=account),
+            description="Writes the network's flow logs",
+        )
+        group.grant_write(role)
+        role.add_to_policy(iam.PolicyStatement(actions=["logs:DescribeLogStreams"], resources=[group.log_group_arn]))
+        ec2.CfnFlowLog(
+            self,
+            "Flows",
+            resource_type="VPC",
+            resource_id=self._vpc.ref,
+            traffic_type="ALL",
+            max_aggregation_interval=60,
+            log_destination_type="cloud-watch-logs",
+            log_group_name=group.log_group_name,
+            deliver_logs_permission_arn=role.role_arn,
+        )

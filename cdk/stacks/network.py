@@ -1,0 +1,25 @@
+"""Network: where the one function that reaches the cache runs. In the cloud only; on one machine there is nothing to keep apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Stack
+from constructs import Construct
+
+from cdk.constructs.network import DaymarkNetwork
+from cdk.stacks.data import DataStack
+
+
+class NetworkStack(Stack):
+    """Isolated subnets with endpoints to what ingest needs: S3 (ticks and live state) and the ``quotes`` stream.
+
+    Nothing else joins. What pushes to WebSockets could not: API Gateway serves ``@connections`` at the API's public address alone,
+    an ``execute-api`` endpoint reaches only private REST APIs. Ingest reads no table, so there is no endpoint to DynamoDB.
+    """
+
+    def __init__(self, scope: Construct, data: DataStack, **options: Any) -> None:
+        super().__init__(scope, "Network", stack_name="daymark-network", **options)
+        self.network = DaymarkNetwork(self, "Network", data.log_key)
+        self.network.reach_kinesis(data.stores.streams["quotes"].stream_arn)
+        self.network.reach_s3([data.stores.buckets[name].bucket_arn for name in ("ticks", "live")])
