@@ -131,7 +131,8 @@ def test_a_dry_run_says_the_order_and_starts_nothing(world: World) -> None:
     assert status == 202
     # Read off the catalogue by hand: each wave waits for the one before; the most urgent first.
     assert body["waves"] == [
-        ["check_session"], ["load_prices"], ["gate_prices"], ["assess_overnight_risk", "check_limits", "open_live_session", "classify_regime"],
+        ["check_session"], ["load_prices"], ["gate_prices"],
+        ["assess_overnight_risk", "check_limits", "open_live_session", "classify_regime"],
     ]  # fmt: skip
     assert not world.starter.started
     assert "location" not in headers

@@ -71,7 +71,7 @@ def test_every_symbol_of_every_publisher_ends_on_its_close_and_the_gate_refuses_
 
 
 def test_a_bond_moves_between_its_own_two_closes_in_whole_cents_and_ends_on_all_four_decimals():
-    """BOND-AAA, 4 % until 2030-03-15: 105.92 on 2 February 2018, 105.9511 on the 5th, at the same January yield and three days' interest."""
+    """BOND-AAA, 4 % until 2030-03-15: 105.92 on 2 February 2018, 105.9511 on the 5th: January's yield, and three days' interest."""
     source = replay(CRASH)
     assert source.previous_closes["BOND-AAA"] == Decimal("105.92")
     ticks = whole(source)

@@ -3,8 +3,8 @@
 The rows are portfolios, or symbols on the market's board. It is the lane's snapshot and its publication in one: whoever holds an
 older revision is told just what has changed since.
 
-A revision counts the blocks that the lane has taken, over all sessions; it never falls. As packed arrays the board is one object,
-replaced only from the version it was made from.
+A revision counts the blocks that the lane has taken, over all sessions; it never falls. A session begins by changing every cell. As
+packed arrays the board is one object, replaced only from the version it was made from.
 """
 
 from __future__ import annotations
