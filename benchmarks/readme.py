@@ -11,7 +11,7 @@ from benchmarks.recording import RESULTS
 README = Path(__file__).resolve().parents[1] / "README.md"
 HEADING = "## Figures\n"
 # Which layer a file's figures belong to; a reader must never take one for another.
-LAYERS = {"local-day": "emulated", "functions": "this machine", "operations": "this machine"}
+LAYERS = {"local-day": "emulated", "live-path-emulated": "emulated", "functions": "this machine", "operations": "this machine"}
 
 
 def table() -> str:

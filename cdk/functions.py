@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from book.settings import BookApiSettings
 from cdk.constructs.layers import Layer
+from cdk.time_limits import INGEST_SECONDS, MARK_SECONDS
 from daymark.adapters.environment import Settings
 from daymark.operations import catalogue
 from daymark.operations.catalogue import trading_day
@@ -24,15 +25,18 @@ API_SECONDS = 29
 class Permission(StrEnum):
     """What a function may do with the rows of a table. Nothing may change a table or scan one.
 
-    ISSUE and HOLD are for rows that live for seconds or hours: tickets, and connections with their subscriptions. No other row
-    can be deleted.
+    The last five are for rows that live for seconds or hours: tickets are issued; a connection is admitted for its ticket, which goes;
+    it converses, is pushed to and is forgotten. No other row can be deleted.
     """
 
     READ = "read"
     APPEND = "append"
     CLAIM = "claim"
     ISSUE = "issue"
-    HOLD = "hold"
+    ADMIT = "admit"
+    CONVERSE = "converse"
+    PUSH = "push"
+    FORGET = "forget"
 
 
 ACTIONS: Mapping[Permission, tuple[str, ...]] = {
@@ -40,7 +44,10 @@ ACTIONS: Mapping[Permission, tuple[str, ...]] = {
     Permission.APPEND: ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"),
     Permission.CLAIM: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
     Permission.ISSUE: ("dynamodb:PutItem",),
-    Permission.HOLD: ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    Permission.ADMIT: ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+    Permission.CONVERSE: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    Permission.PUSH: ("dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    Permission.FORGET: ("dynamodb:DeleteItem",),
 }
 
 
@@ -167,6 +174,7 @@ TASKS = (
         "Exports the book and restores the export to compare",
         operations.DocumentSettings,
         (ObjectAccess("documents", "backups/", write=True),),
+        (Layer.RUNTIME,),
     ),
     _task(
         catalogue.PUBLISH_REPORTS,
@@ -181,7 +189,8 @@ TASKS = (
         "Seals the day's audit chains under one root",
         operations.SealSettings,
         (ObjectAccess("seals", "seals/", write=True),),
-        memory_mb=512,
+        (Layer.RUNTIME,),
+        512,
     ),
 )
 
@@ -191,7 +200,6 @@ BOOK_API = FunctionDefinition(
     "Portfolios, positions, lots and marks over REST",
     BookApiSettings,
     {"book": _READ, "operations": _READ},
-    layers=_NUMERIC,
     memory_mb=1024,
     module="api",
 )
@@ -202,8 +210,7 @@ OPERATIONS_API = FunctionDefinition(
     operations.ApiSettings,
     {"book": _READ, "operations": _APPEND, "fence": _READ},
     (ObjectAccess("documents", "reports/"),),
-    _NUMERIC,
-    1024,
+    memory_mb=1024,
     module="api",
 )
 MONITORING_API = FunctionDefinition(
@@ -230,7 +237,7 @@ INGEST_TICKS = FunctionDefinition(
     ),
     _NUMERIC,
     1769,
-    60,
+    INGEST_SECONDS,
     puts=("quotes",),
 )
 MARK_PORTFOLIOS = FunctionDefinition(
@@ -243,11 +250,11 @@ MARK_PORTFOLIOS = FunctionDefinition(
         ObjectAccess("live", "boards/", write=True),
         ObjectAccess("live", "sessions/"),
         ObjectAccess("live", "books/"),
-        ObjectAccess("ticks", "quarantine/", write=True),
+        ObjectAccess("ticks", "quarantine/quotes/", write=True),
     ),
     _NUMERIC,
     1769,
-    60,
+    MARK_SECONDS,
 )
 TICKS = Reading("ticks", batch_records=4, batches_at_once=4)
 # Quote blocks are small; of larger ones Lambda ends a batch before its payload is full.
@@ -258,26 +265,32 @@ def _connection(
     name: str,
     purpose: str,
     settings: type[Settings],
+    held: Permission,
     timeout_seconds: int = API_SECONDS,
     tables: Sequence[str] = (),
     boards: bool = False,
 ) -> FunctionDefinition:
-    held = {"connections": Permission.HOLD} | dict.fromkeys(tables, _READ)
     objects = (ObjectAccess("live", "boards/"),) if boards else ()
     layers, memory_mb = (_NUMERIC, 1024) if boards else ((Layer.RUNTIME,), 512)
-    return FunctionDefinition(name, "monitoring", purpose, settings, held, objects, layers, memory_mb, timeout_seconds)
+    rows = {"connections": held} | dict.fromkeys(tables, _READ)
+    return FunctionDefinition(name, "monitoring", purpose, settings, rows, objects, layers, memory_mb, timeout_seconds)
 
 
-OPEN_CONNECTION = _connection("open_connection", "Admits a WebSocket for its ticket", monitoring.ConnectionSettings)
-CLOSE_CONNECTION = _connection("close_connection", "Forgets a WebSocket that has ended", monitoring.ConnectionSettings)
+OPEN_CONNECTION = _connection("open_connection", "Admits a WebSocket for its ticket", monitoring.ConnectionSettings, Permission.ADMIT)
+CLOSE_CONNECTION = _connection("close_connection", "Forgets a WebSocket that has ended", monitoring.ConnectionSettings, Permission.FORGET)
 RECEIVE_MESSAGE = _connection(
-    "receive_message", "Answers what WebSocket clients ask", monitoring.PushSettings, tables=("operations", "book"), boards=True
+    "receive_message",
+    "Answers what WebSocket clients ask",
+    monitoring.PushSettings,
+    Permission.CONVERSE,
+    tables=("operations", "book"),
+    boards=True,
 )
 PUSH_PROGRESS = _connection(
-    "push_progress", "Pushes the day's progress to those who watch it", monitoring.ProgressSettings, 60, ("operations",)
+    "push_progress", "Pushes the day's progress to those who watch it", monitoring.ProgressSettings, Permission.PUSH, 60, ("operations",)
 )
 PUSH_MARKS = _connection(
-    "push_marks", "Pushes what moved on a board to those who watch it", monitoring.LivePushSettings, 60, ("book",), boards=True
+    "push_marks", "Pushes what moved on a board to those who watch it", monitoring.LivePushSettings, Permission.PUSH, 60, ("book",), True
 )
 CONNECTIONS = (OPEN_CONNECTION, CLOSE_CONNECTION, RECEIVE_MESSAGE, PUSH_PROGRESS, PUSH_MARKS)
 EVERY_FUNCTION = (*STEPS, *TASKS, INGEST_TICKS, MARK_PORTFOLIOS, *CONNECTIONS, BOOK_API, OPERATIONS_API, MONITORING_API)

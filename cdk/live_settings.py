@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from daymark.core.errors import InvalidInput
 
+REDIS_URL = "DAYMARK_REDIS_URL"
 # Twenty symbols and a few portfolios on one machine; thousands of both in the cloud.
 _LOCAL = {"tick_groups": 4, "portfolio_buckets": 4}
 _LIMITS = {
@@ -56,15 +57,20 @@ class LiveSettings:
     cache_units_per_second: int = 30_000
 
     @classmethod
-    def read(cls, context: Callable[[str], Any], is_local: bool) -> LiveSettings:
+    def read(cls, context: Callable[[str], Any], environment: Mapping[str, str], is_local: bool) -> LiveSettings:
         """The settings of one target.
+
+        The cache's address may hold a password, and arguments can be read by anybody on the machine: ``DAYMARK_REDIS_URL`` in the
+        environment is taken where the context says nothing.
 
         Raises:
             InvalidInput: a number is none or out of range, or the local target is told of no cache; the field is named.
         """
-        redis_url = str(context("redis_url") or "") if is_local else ""
+        redis_url = str(context("redis_url") or environment.get(REDIS_URL) or "") if is_local else ""
         if is_local and not redis_url:
-            raise InvalidInput("the embedded cloud needs a cache: pass --context redis_url=redis://...", field="redis_url")
+            raise InvalidInput(
+                f"the embedded cloud needs a cache: set {REDIS_URL}, or pass --context redis_url=redis://...", field="redis_url"
+            )
         said: dict[str, Any] = (_LOCAL if is_local else {}) | {
             name: _number(name, context(name)) for name in _LIMITS if context(name) is not None
         }

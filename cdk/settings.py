@@ -74,7 +74,7 @@ class DeploymentSettings:
             raise InvalidInput("no AWS account: sign in or set CDK_DEFAULT_ACCOUNT", field="CDK_DEFAULT_ACCOUNT")
         regions = {name: str(context(name)) for name in ("primary", "secondary", "witness") if context(name)}
         today = date.fromisoformat(context("today")) if context("today") else datetime.now(UTC).date()
-        live = LiveSettings.read(context, target is Target.LOCAL)
+        live = LiveSettings.read(context, environment, target is Target.LOCAL)
         settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), live=live, **regions)
         if len({settings.primary, settings.secondary, settings.witness}) != 3:
             raise InvalidInput("primary, secondary and witness must be three different regions", field="secondary")

@@ -122,10 +122,13 @@ def block(
     return replace(made, **others)
 
 
-def record(sequence: int, content: QuoteBlock | bytes, key: str | None = None, shard: str = "shardId-0") -> StreamRecord:
+def record(
+    sequence: int, content: QuoteBlock | bytes, key: str | None = None, shard: str = "shardId-0", arrived: float = 0.0
+) -> StreamRecord:
+    """A record; where nobody says when it arrived, a lane's first revision is 1."""
     if isinstance(content, QuoteBlock):
-        return StreamRecord(shard, sequence, key or bucket_key(content.bucket), encode_quotes(content), arrived=1_517_850_000.0)
-    return StreamRecord(shard, sequence, key or "bucket-0001", content, arrived=1_517_850_000.0)
+        return StreamRecord(shard, sequence, key or bucket_key(content.bucket), encode_quotes(content), arrived=arrived)
+    return StreamRecord(shard, sequence, key or "bucket-0001", content, arrived=arrived)
 
 
 class Stores:

@@ -47,7 +47,7 @@ def running_cluster() -> Iterator[str]:
         try:
             with redis.Redis(port=port, socket_timeout=5, retry=Retry(ConstantBackoff(0.05), 100)) as node:
                 node.execute_command("CLUSTER ADDSLOTS", *range(16_384))
-                while b"cluster_state:ok" not in node.execute_command("CLUSTER INFO"):
+                while node.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
                     time.sleep(0.05)
             yield f"redis+cluster://127.0.0.1:{port}"
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from daymark.adapters.dynamodb.client import s3_client
+from daymark.adapters.dynamodb.client import live_s3_client
 from daymark.adapters.kinesis import KinesisQuoteStream, kinesis_client
 from daymark.adapters.redis_quotes import RedisHotQuotes, redis_client
 from daymark.adapters.s3.lane_snapshots import S3LaneSnapshots
@@ -21,7 +21,7 @@ from .settings import IngestSettings
 def session_ingest() -> SessionIngest:
     """The ingest of every open session; lanes are kept at hand for the life of the process."""
     settings = IngestSettings.from_environment(os.environ)
-    s3 = s3_client(settings.region)
+    s3 = live_s3_client(settings.region)
     objects = S3Objects(settings.ticks_bucket, s3)
     outlets = Outlets(
         archive=objects,

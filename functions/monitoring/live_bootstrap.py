@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
-from daymark.adapters.dynamodb.client import dynamodb_client, s3_client
+from daymark.adapters.dynamodb.client import dynamodb_client, live_s3_client
 from daymark.adapters.dynamodb.connections import DynamoConnections
 from daymark.adapters.s3.lane_snapshots import S3LaneSnapshots
 from daymark.core.clock import WallClock
@@ -47,7 +47,7 @@ def live_push() -> LivePush:
 
 
 def _boards(settings: LivePushSettings) -> LiveBoards:
-    return LiveBoards(S3LaneSnapshots(settings.live_bucket, "boards", s3_client(settings.region)))
+    return LiveBoards(S3LaneSnapshots(settings.live_bucket, "boards", live_s3_client(settings.region)))
 
 
 def _live_channels(settings: LivePushSettings, boards: LiveBoards) -> tuple[PortfolioChannel, SymbolChannel]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from daymark.adapters.dynamodb.client import s3_client
+from daymark.adapters.dynamodb.client import live_s3_client
 from daymark.adapters.events import MarksEvents, events_client
 from daymark.adapters.s3.lane_snapshots import S3LaneSnapshots
 from daymark.adapters.s3.live_sessions import S3LiveSessions
@@ -19,7 +19,7 @@ from .settings import MarkSettings
 def marking() -> Marking:
     """The marking of every bucket; boards are kept at hand for the life of the process."""
     settings = MarkSettings.from_environment(os.environ)
-    s3 = s3_client(settings.region)
+    s3 = live_s3_client(settings.region)
     outlets = MarkOutlets(
         boards=S3LaneSnapshots(settings.live_bucket, "boards", s3),
         quarantine=S3Objects(settings.ticks_bucket, s3),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from daymark.adapters.dynamodb.client import s3_client
+from daymark.adapters.dynamodb.client import live_s3_client
 from daymark.adapters.s3.live_sessions import S3LiveSessions
 from daymark.adapters.telemetry import InvocationContext
 from daymark.core.clock import WallClock
@@ -28,5 +28,5 @@ def _perform(command: TaskCommand) -> TaskReport:
     settings, stores = LiveSessionSettings.from_environment(os.environ), task_stores()
     publishers = tuple(int(number) for number in settings.tick_publishers.split(","))
     plan = LivePlan(settings.tick_groups, settings.portfolio_buckets, publishers, settings.synthetic_ticks)
-    sessions = S3LiveSessions(settings.live_bucket, s3_client(settings.region), stores.fences)
+    sessions = S3LiveSessions(settings.live_bucket, live_s3_client(settings.region), stores.fences)
     return stores.perform(command, LiveSessionTasks(price_desk(), stores.book, stores.marks, sessions, WallClock(), plan))

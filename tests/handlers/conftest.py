@@ -32,7 +32,7 @@ BUCKETS = ("prices", "documents", "seals", "live")
 ISSUER, APP = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Pool", "app-client"
 ROOTS = (
     *("operations.bootstrap", "operations.phase_bootstrap", "operations.price_bootstrap", "operations.document_bootstrap"),
-    *("monitoring.bootstrap", "monitoring.live_bootstrap"),
+    *("monitoring.bootstrap", "monitoring.live_bootstrap", "monitoring.mark_bootstrap", "market_data.bootstrap"),
 )
 
 
@@ -119,6 +119,7 @@ def forget() -> None:
                 "operations",
                 "book",
                 "monitoring",
+                "market_data",
             ):
                 value.cache_clear()
 

@@ -82,11 +82,16 @@ def test_a_block_moves_its_board_and_is_told(services, queue):
     """2 XOM at 51: 102.00."""
     assert mark_portfolios.handler(event(block(1, 5, quote("XOM", price=51 * ONE))), CONTEXT) == DONE
     stored = board(services)
-    assert (stored.names[3], int(stored.cells[0, 3]), stored.revision, stored.position) == ("northstar/P13", 10_200, 1, FIRST)
-    assert queue() == [{"version": 1, "bucket": 1, "revision": 1}]
+    assert (stored.names[3], int(stored.cells[0, 3]), stored.revision, stored.position) == (
+        "northstar/P13",
+        10_200,
+        1_517_850_000_087,
+        FIRST,
+    )
+    assert queue() == [{"version": 1, "bucket": 1, "revision": 1_517_850_000_087}]
     mark_bootstrap.marking.cache_clear()
     assert mark_portfolios.handler(event(block(1, 6, quote("XOM", price=52 * ONE)), first=FIRST + 9), CONTEXT) == DONE
-    assert (int(board(services).cells[0, 3]), board(services).revision) == (10_400, 2)
+    assert (int(board(services).cells[0, 3]), board(services).revision) == (10_400, 1_517_850_000_088)
 
 
 def test_poison_is_set_aside_with_its_payload(services, queue):

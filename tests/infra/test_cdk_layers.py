@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cdk.functions import EVERY_FUNCTION
+from cdk.constructs.layers import Layer
+from cdk.functions import EVERY_FUNCTION, FunctionDefinition
+from daymark.http.app import _ROUTERS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -41,9 +43,30 @@ def packages(layer: str) -> set[str]:
     return {re.sub("[-_.]+", "-", line.split("==")[0]).lower() for line in lines if re.match(r"[A-Za-z0-9]", line)}
 
 
+def modules(definition: FunctionDefinition) -> list[str]:
+    """What a function imports: its handler's module, and of an API the routers, which it imports when it is first asked."""
+    routers = list(_ROUTERS[definition.system]) if definition.module == "api" else []
+    return [definition.handler.rpartition(".")[0], *routers]
+
+
 GROUPS: dict[tuple[str, ...], list[str]] = {}
 for definition in EVERY_FUNCTION:
-    GROUPS.setdefault(tuple(str(layer) for layer in definition.layers), []).append(definition.handler.rpartition(".")[0])
+    GROUPS.setdefault(tuple(str(layer) for layer in definition.layers), []).extend(modules(definition))
+
+# Imports each function's modules in a process of its own, and says which packages came with them.
+APART = """
+import importlib, json, os, sys
+import aws_lambda_powertools, boto3, pydantic
+for modules in json.loads(sys.argv[1]):
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        for module in modules:
+            importlib.import_module(module)
+        print(json.dumps([modules[0], sorted({name.partition(".")[0] for name in sys.modules})]), flush=True)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, modules
+"""
 
 
 @pytest.mark.parametrize("layers", sorted(GROUPS), ids="+".join)
@@ -58,6 +81,23 @@ def test_handlers_import_with_their_own_layers_only(layers):
     )
 
     assert done.returncode == 0, done.stderr[-600:]
+
+
+def test_no_function_carries_a_layer_that_it_does_not_need():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", APART, json.dumps([modules(definition) for definition in EVERY_FUNCTION])],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": f"{PROJECT / 'functions'}:{PROJECT / 'layers/daymark/python'}"},
+    )
+    imported = {module: set(names) for module, names in map(json.loads, done.stdout.splitlines())}
+
+    assert len(imported) == len(EVERY_FUNCTION)
+    for definition in EVERY_FUNCTION:
+        found = imported[definition.handler.rpartition(".")[0]]
+        assert (Layer.SCIENCE in definition.layers) == bool(found & {"numpy", "zstandard"}), definition.name
+        assert (Layer.REPORTS in definition.layers) == ("jinja2" in found), definition.name
 
 
 def test_a_package_of_another_layer_is_out_of_reach():

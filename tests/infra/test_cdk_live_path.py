@@ -10,6 +10,7 @@ import pytest
 from cdk.constructs.network import place
 from cdk.functions import EVERY_FUNCTION, QUOTES, TICKS
 from cdk.live_settings import LiveSettings
+from cdk.settings import DeploymentSettings
 from daymark.core.errors import InvalidInput
 
 REGIONS = ("us-east-1", "us-west-2")
@@ -161,7 +162,7 @@ READ, WRITE = {"s3:GetObject"}, {"s3:GetObject", "s3:PutObject"}
     ("role", "objects"),
     [
         ("IngestTicks", {"Ticks/ticks": WRITE, "Ticks/quarantine": WRITE, "Live/lanes": WRITE, "Live/sessions": READ}),
-        ("MarkPortfolios", {"Ticks/quarantine": WRITE, "Live/boards": WRITE, "Live/sessions": READ, "Live/books": READ}),
+        ("MarkPortfolios", {"Ticks/quarantine/quotes": WRITE, "Live/boards": WRITE, "Live/sessions": READ, "Live/books": READ}),
         ("PushMarks", {"Live/boards": READ}),
         ("ReceiveMessage", {"Live/boards": READ}),
     ],
@@ -325,8 +326,18 @@ def test_ticks_are_synthetic_on_one_machine_and_never_in_the_cloud(cloud, local)
 
 def test_one_machine_needs_a_cache():
     with pytest.raises(InvalidInput, match="--context redis_url=") as refused:
-        LiveSettings.read({}.get, is_local=True)
+        LiveSettings.read({}.get, {}, is_local=True)
     assert refused.value.field == "redis_url"
+
+
+def test_the_caches_address_comes_from_the_environment_unless_the_context_says_it():
+    """An address may hold a password, and a command's arguments can be read by anybody on the machine."""
+    local, secret = {"target": "local", "layers": "built"}, "redis://:secret@cache.example:6379/0"
+    environment = {"DAYMARK_REDIS_URL": secret}
+    assert DeploymentSettings.read(local.get, environment).live.redis_url == secret
+    assert DeploymentSettings.read((local | LOCAL).get, environment).live.redis_url == LOCAL["redis_url"]
+    cloud = {"target": "cloud", "layers": "built"}
+    assert DeploymentSettings.read(cloud.get, environment | {"CDK_DEFAULT_ACCOUNT": "111122223333"}).live.redis_url == ""
 
 
 @pytest.mark.parametrize(
@@ -345,17 +356,17 @@ def test_one_machine_needs_a_cache():
 )
 def test_a_size_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(InvalidInput) as refused:
-        LiveSettings.read({name: value}.get, is_local=False)
+        LiveSettings.read({name: value}.get, {}, is_local=False)
     assert refused.value.field == name
 
 
 def test_sizes_come_from_the_context():
     context = {"tick_groups": "8", "tick_publishers": "7,9", "fan_out": "false", "quotes_hours": "48"}
-    live = LiveSettings.read(context.get, is_local=False)
+    live = LiveSettings.read(context.get, {}, is_local=False)
 
     assert (live.tick_groups, live.tick_publishers, live.fan_out, live.quotes_hours) == (8, (7, 9), False, 48)
     assert live.values() == {"tick_groups": "8", "portfolio_buckets": "256", "tick_publishers": "7,9", "synthetic_ticks": "False"}
-    assert LiveSettings.read((LOCAL | {"fan_out": "true"}).get, is_local=True).fan_out is False
+    assert LiveSettings.read((LOCAL | {"fan_out": "true"}).get, {}, is_local=True).fan_out is False
 
 
 def test_a_region_without_listed_zones_is_refused():

@@ -52,7 +52,10 @@ def changed(ticks, row, name, value):
 DIRT = st.one_of(
     st.tuples(st.just("quote"), st.integers(85, 125).map(lambda units: units * ONE)),
     st.tuples(st.just("sequence"), st.integers(0, 60)),
-    st.tuples(st.sampled_from(["bid", "ask", "price"]), st.sampled_from([0, -1, UNDEFINED_PRICE, -(2**63), HIGHEST, HIGHEST + 1])),
+    st.tuples(
+        st.sampled_from(["bid", "ask", "price"]),
+        st.sampled_from([0, -1, 1, 99_999, 100_000, UNDEFINED_PRICE, -(2**63), HIGHEST, HIGHEST + 1]),
+    ),
     st.tuples(st.sampled_from(["bid", "ask", "price"]), st.integers(85, 125).map(lambda units: units * ONE)),
     st.tuples(st.sampled_from(["ts_event", "ts_recv"]), st.sampled_from([0, OPEN - 1, OPEN + 5_020, CLOSE, CLOSE + 1, UNDEFINED_TIME])),
     st.tuples(st.just("instrument"), st.just(SYMBOLS)),
@@ -139,7 +142,9 @@ def test_each_check_holds_at_its_limit_and_not_one_step_beyond(name, held, refus
     assert proven_levels(at(refused), RULES) is None
 
 
-@pytest.mark.parametrize(("price", "is_proven"), [(1, True), (0, False), (-1, False), (HIGHEST, True), (HIGHEST + 1, False)])
+@pytest.mark.parametrize(
+    ("price", "is_proven"), [(100_000, True), (99_999, False), (0, False), (-1, False), (HIGHEST, True), (HIGHEST + 1, False)]
+)
 def test_a_locked_quote_is_proven_within_the_range_of_prices(price, is_proven):
     """Bid and ask alike, so that neither the spread nor a crossed quote gives it away."""
     ticks = clean(1, 1)
@@ -151,8 +156,8 @@ def test_a_locked_quote_is_proven_within_the_range_of_prices(price, is_proven):
 @pytest.mark.parametrize(
     ("bid", "ask", "price", "is_proven"),
     [
-        (100 * ONE, 200 * ONE, 1, True),
-        (100 * ONE, 200 * ONE, 0, False),
+        (100 * ONE, 200 * ONE, 100_000, True),
+        (100 * ONE, 200 * ONE, 99_999, False),
         (HIGHEST - 1, HIGHEST, HIGHEST, True),
         (HIGHEST - 1, HIGHEST, HIGHEST + 1, False),
     ],

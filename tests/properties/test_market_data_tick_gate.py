@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daymark.contracts.dbn_records import UNDEFINED_PRICE, UNDEFINED_TIME, Action
 from daymark.contracts.ticks import COLUMNS, Ticks
 from daymark.core.errors import InvalidInput
-from daymark.market_data.conflation import HotQuotes
+from daymark.market_data.conflation import HotQuotes, LatestRows
 from daymark.market_data.tick_gate import TickGate, TickRules, Verdict
 
 ONE = 1_000_000_000
@@ -82,7 +82,7 @@ class PlainGate:
         traded = row["action"] == Action.TRADE and price != UNDEFINED_PRICE
         if not quoted and not traded:
             return Verdict.NO_PRICE, 0
-        if any(not 0 < one <= UNDEFINED_PRICE // 4 for one in ([bid, ask] if quoted else []) + ([price] if traded else [])):
+        if any(not 100_000 <= one <= UNDEFINED_PRICE // 4 for one in ([bid, ask] if quoted else []) + ([price] if traded else [])):
             return Verdict.NOT_POSITIVE, 0
         if quoted and ask < bid:
             return Verdict.CROSSED, 0
@@ -218,6 +218,8 @@ def test_a_symbol_without_a_reference_takes_its_first_price():
         ({"bid": 100 * ONE, "ask": 100 * ONE - 1}, "CROSSED"),
         ({"bid": 100 * ONE, "ask": 100 * ONE}, "TAKEN"),
         ({"bid": 0, "ask": ONE}, "NOT_POSITIVE"),
+        ({"bid": 99_999, "ask": 100_000}, "NOT_POSITIVE"),
+        ({"bid": UNDEFINED_PRICE, "ask": UNDEFINED_PRICE, "action": Action.TRADE, "price": 99_999}, "NOT_POSITIVE"),
         ({"bid": 97 * ONE, "ask": 103 * ONE}, "WIDE_SPREAD"),
         ({"bid": UNDEFINED_PRICE}, "NO_PRICE"),
         ({"action": Action.TRADE, "price": 100 * ONE + 3 * ONE // 100}, "TAKEN"),
@@ -274,3 +276,41 @@ def test_a_gate_that_could_not_judge_is_refused(publishers, references, field):
     with pytest.raises(InvalidInput) as refused:
         TickGate(RULES, SYMBOLS, publishers, references)
     assert refused.value.field == field
+
+
+def test_a_block_of_many_rows_of_many_symbols_is_judged_as_its_parts_are():
+    """65,536 rows take 17 bits and 32,768 keys 16: together more than the 32 of the narrow sort, which takes the parts."""
+    n_rows, n_symbols, draws = 1 << 16, 1 << 14, np.random.default_rng(5)
+    same = dict.fromkeys(("bid", "ask", "price"), 100 * ONE) | {"ts_event": OPEN, "ts_recv": OPEN, "action": Action.TRADE}
+    drawn = {
+        "instrument": draws.integers(0, n_symbols, n_rows),
+        "publisher": draws.choice(PUBLISHERS, n_rows),
+        "sequence": draws.integers(0, 2**32, n_rows),
+    }
+    ticks = Ticks(**{name: np.asarray(drawn.get(name, np.full(n_rows, same.get(name, 1))), dtype) for name, dtype in COLUMNS.items()})
+    whole, parts = (TickGate(RULES, n_symbols, PUBLISHERS, np.full(n_symbols, 100 * ONE, dtype=np.int64)) for _ in range(2))
+    verdicts, rows, key = whole.judge(ticks)
+    judged = [
+        parts.judge(Ticks(**{name: getattr(ticks, name)[start : start + 4_096] for name in COLUMNS}))[0]
+        for start in range(0, n_rows, 4_096)
+    ]
+    assert verdicts.tolist() == np.concatenate(judged).tolist()
+    last, taken = {}, []
+    for place, (name, sender, number) in enumerate(zip(*(drawn[column].tolist() for column in drawn), strict=True)):
+        if number > last.get((sender, name), -1):
+            last[sender, name] = number
+            taken.append(place)
+    assert np.flatnonzero(verdicts == Verdict.TAKEN).tolist() == taken
+    slots = np.array([PUBLISHERS.index(sender) for sender in drawn["publisher"].tolist()])
+    order = np.lexsort((drawn["instrument"], slots))
+    assert rows.tolist() == [place for place in order.tolist() if verdicts[place] == Verdict.TAKEN]
+    assert key.tolist() == (slots * n_symbols + drawn["instrument"])[rows].tolist()
+    assert whole.last_sequence.tolist() == parts.last_sequence.tolist()
+
+
+def test_the_first_row_of_a_block_can_be_the_latest():
+    same = dict.fromkeys(COLUMNS, 0) | {"ts_event": OPEN, "bid": ONE}
+    block = ticks_of([same | {"instrument": 2}, same | {"instrument": 1}, same | {"instrument": 1, "sequence": 1}])
+    latest = LatestRows.none(SYMBOLS, ("bid",))
+    assert latest.take(block, np.arange(3)).tolist() == [2, 0]
+    assert latest.take(block, np.arange(3)).tolist() == []

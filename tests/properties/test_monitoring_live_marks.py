@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from daymark.book.valuation import position_value
 from daymark.core.errors import Conflict, InvalidInput
+from daymark.monitoring import live_marks
 from daymark.monitoring.live_marks import Holdings, LiveMarks
 
 INSTRUMENTS, PORTFOLIOS, CLASSES = 6, 4, 3
@@ -178,6 +180,42 @@ def test_the_full_pass_finds_a_single_wrong_cent(kept):
     getattr(marks, kept).reshape(-1)[0] += 1
     with pytest.raises(Conflict):
         marks.prove()
+
+
+@given(st.data(), st.integers(1, 9), st.integers(1, 4), st.integers(10, 30))
+def test_portfolios_in_many_strips_come_to_what_one_strip_comes_to(data, strip, rows_together, portfolios):
+    """How many portfolios or rows are changed together is a matter of time alone: all state and every answer is equal, bit by bit."""
+    held = st.tuples(st.integers(0, INSTRUMENTS - 1), st.integers(0, portfolios - 1))
+    rows = data.draw(st.dictionaries(held, st.integers(-(10**9), 10**9), min_size=portfolios, max_size=4 * portfolios))
+    instruments, owners = ([pair[place] for pair in rows] for place in (0, 1))
+    classes, prices, _ = data.draw(books.map(lambda book: book[1:]))
+    cash = data.draw(st.lists(st.integers(-(10**10), 10**10), min_size=portfolios, max_size=portfolios))
+    batches = data.draw(st.lists(ticks, min_size=1, max_size=4))
+
+    def run():
+        marks = LiveMarks(Holdings.of(instruments, owners, list(rows.values()), classes, portfolios, CLASSES), prices, cash)
+        touched = [marks.apply([one for one, _ in batch], [price for _, price in batch]).tolist() for batch in batches]
+        marks.prove()
+        return touched, [array.tobytes() for array in (marks.value_cents, marks.class_cents, marks.high_water_cents, marks.prices_1e4)]
+
+    whole = run()
+    with mock.patch.multiple(live_marks, _STRIP=strip, _ROWS=rows_together):
+        assert run() == whole
+
+
+@pytest.mark.parametrize("n_portfolios", [4_095, 4_096, 4_097, 9_000])
+def test_thousands_of_portfolios_are_marked_as_the_closing_rule_says(n_portfolios):
+    # Portfolio p holds p + 1 units of A and, if it is odd, sells one B short: at 2 and 3 currency 2p + 2, less 3.
+    everybody = np.arange(n_portfolios)
+    odd = everybody[1::2]
+    held = np.concatenate([np.zeros(n_portfolios, int), np.ones(len(odd), int)])
+    quantities = np.concatenate([(everybody + 1) * 10_000, np.full(len(odd), -10_000)])
+    holdings = Holdings.of(held, np.concatenate([everybody, odd]), quantities, [0, 1], n_portfolios, 2)
+    marks = LiveMarks(holdings, [10_000, 10_000], np.zeros(n_portfolios, dtype=np.int64))
+    assert marks.apply([1], [30_000]).tolist() == odd.tolist()
+    assert marks.apply([0, 1], [20_000, 30_000]).tolist() == everybody.tolist()
+    assert np.array_equal(marks.value_cents, 200 * (everybody + 1) - 300 * (everybody % 2))
+    marks.prove()
 
 
 def test_many_holders_are_found_as_few_are():

@@ -70,6 +70,12 @@ def test_a_delta_merged_into_any_state_since_gives_the_state_as_it_is(history, d
         assert {key: value for key, value in wanted.items() if key != "as_of"} == {k: v for k, v in known.items() if k != "as_of"}
 
 
+def test_a_revision_that_is_still_to_come_asks_for_all_there_is():
+    view = BoardView(portfolios(3, {"n/A": (0,) * len(PORTFOLIO_CELLS)}, 4))
+    # All of it changed at 4; nobody can know what changes between 4 and 5.
+    assert [view.has_changed("n/A", since) for since in (3, 4, 5)] == [True, False, True]
+
+
 @given(CENTS, CENTS, CENTS, CENTS, CENTS, WEIGHT)
 @settings(max_examples=200, deadline=None)
 def test_a_portfolios_figures_are_its_cells_and_ratios_are_the_nearest_doubles(value, cash, opening, high_water, equity, target):

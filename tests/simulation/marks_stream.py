@@ -31,6 +31,8 @@ POISON = (
     "no position",
 )
 A_DAY = 86_400 * ONE
+# When every record of the simulated mapping arrived, and so the first revision of every lane.
+ARRIVED_MS = 1_607_497_475_000
 Board = dict[tuple[str, str], int]
 
 
@@ -65,7 +67,7 @@ class Bucket:
         elif before is None or session_date > before.session_date:
             self.prices, self.quotes = dict.fromkeys(HELD[self.number], 500_000), {}
             opening = self.cells(session_date, {})
-            self.settle(session_date, quotes, lane, last, {}, opening, 1 + (before.revision if before else 0), opened=True)
+            self.settle(session_date, quotes, lane, last, {}, opening, before.revision + 1 if before else ARRIVED_MS, opened=True)
         elif last <= before.covered.get(lane, -1):
             self.late += 1
         else:

@@ -191,3 +191,9 @@ def test_an_endpoint_that_is_neither_address_nor_path_is_refused(endpoint, envir
 
 def test_a_path_is_taken_below_the_one_address_of_the_embedded_cloud():
     assert public_address("/_aws/x/live", {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566/"}) == "ws://127.0.0.1:4566/_aws/x/live"
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "PutEventsRequestTooLarge", "ThrottlingException"])
+def test_whatever_the_bus_says_of_moved_marks_is_an_untold_word_and_no_crash(code):
+    with pytest.raises(Unavailable):
+        MarksEvents("daymark", Client(failure=refusal(code))).announce(MarksMoved(7, 1042))

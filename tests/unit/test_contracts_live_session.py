@@ -95,6 +95,10 @@ def test_a_session_comes_back_and_its_document_is_plain():
     assert session_key(DAY) == "sessions/2018-02-05.json"
 
 
+def test_a_session_may_start_at_the_first_instant():
+    assert replace(SESSION, session_start=0).session_start == 0
+
+
 def test_the_market_hears_of_every_symbol():
     assert (SESSION.buckets_to_tell("KO"), SESSION.buckets_to_tell("XOM")) == ((0, 1, 3), (0,))
 
@@ -163,6 +167,8 @@ def test_buckets_are_spread_by_the_digest():
         assert bucket_of(tenant, portfolio_id, 16) == digit + 1
     assert {bucket_of("t", str(number), 3) for number in range(60)} == {1, 2, 3}
     assert (bucket_key(0), bucket_key(10_000)) == ("bucket-0000", "bucket-10000")
+    assert {bucket_of("t", str(number), 1) for number in range(9)} == {1}
+    assert 1 <= bucket_of("t", "p", 10_000) <= 10_000
     for buckets in (0, 10_001):
         with pytest.raises(InvalidInput):
             bucket_of("t", "p", buckets)
@@ -221,9 +227,6 @@ def test_another_version_kind_or_header_is_refused(decode, content, magic, name)
     for member in header:
         kept = {key: value for key, value in header.items() if key != member}
         for changed in (kept, {**kept, member: None}, {**kept, member: {"x": "y"}}):
-            # Whatever stands there is true or not.
-            if member == "synthetic" and member in changed:
-                continue
             with pytest.raises(InvalidInput):
                 decode(pack(magic, 1, changed, arrays))
     for array in arrays:
@@ -237,7 +240,75 @@ def test_another_version_kind_or_header_is_refused(decode, content, magic, name)
         decode(pack(magic, 1, header, {**arrays, "more": whole(1)}))
 
 
+@pytest.mark.parametrize(
+    ("decode", "content", "magic", "name"),
+    [(decode_book, encode_book(BOOK), b"DMBB", "book"), (decode_board, encode_board(BOARD), b"DMLB", "board")],
+)
+def test_an_infinite_number_of_a_header_is_refused(decode, content, magic, name, monkeypatch):
+    header, arrays = unpack(magic, 1, content, name)
+    # As another writer's JSON may hold it: ours refuses to write it.
+    monkeypatch.setattr("daymark.contracts.packed_arrays.canonical_json", json.dumps)
+    for endless in (float("inf"), float("-inf"), float("nan")):
+        with pytest.raises(InvalidInput) as refused:
+            decode(pack(magic, 1, header | {"bucket": endless}, arrays))
+        assert refused.value.field == f"{name}.header"
+
+
+@pytest.mark.parametrize("said", ["false", "true", 0, 1, None, [], {}])
+def test_whether_ticks_are_synthetic_is_true_or_false_and_nothing_that_counts_as_either(said):
+    document = json.loads(encode_live_session(SESSION)) | {"synthetic": said}
+    with pytest.raises(InvalidInput) as refused:
+        decode_live_session(json.dumps(document).encode())
+    assert refused.value.field == "synthetic"
+    header, arrays = unpack(b"DMLB", 1, encode_board(BOARD), "board")
+    with pytest.raises(InvalidInput) as refused:
+        decode_board(pack(b"DMLB", 1, header | {"synthetic": said}, arrays))
+    assert refused.value.field == "synthetic"
+    # Both truths are read as what they are.
+    for told in (False, True):
+        assert decode_live_session(json.dumps(document | {"synthetic": told}).encode()).synthetic is told
+        assert decode_board(pack(b"DMLB", 1, header | {"synthetic": told}, arrays)).synthetic is told
+
+
+@pytest.mark.parametrize("kind", ["|b1", "|u1", "<u2", "<u4", "<u8", "<f8"])
+@pytest.mark.parametrize(
+    ("decode", "content", "magic", "name"),
+    [(decode_book, encode_book(BOOK), b"DMBB", "book"), (decode_board, encode_board(BOARD), b"DMLB", "board")],
+)
+def test_columns_of_another_type_are_refused_by_name(decode, content, magic, name, kind):
+    """Half a share as a double would be cut to none, and a negative cent as an unsigned number be a fortune."""
+    header, arrays = unpack(magic, 1, content, name)
+    for array in arrays.keys() - {"names"}:
+        with pytest.raises(InvalidInput) as refused:
+            decode(pack(magic, 1, header, arrays | {array: arrays[array].astype(kind)}))
+        assert refused.value.field == array
+    if "names" in arrays and kind != "|u1":
+        with pytest.raises(InvalidInput) as refused:
+            decode(pack(magic, 1, header, arrays | {"names": np.zeros(1, kind)}))
+        assert refused.value.field == "names"
+
+
+@pytest.mark.parametrize(
+    ("column", "count"),
+    [("instruments", len(BOOK.symbols)), ("portfolios", len(BOOK.owners)), ("classes", len(BOOK.class_names))],
+)
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_book_numbers_nothing_that_it_does_not_have(column, count, place):
+    header, arrays = unpack(b"DMBB", 1, encode_book(BOOK), "book")
+    for number in (-1, count, -(2**63), 2**63 - 1):
+        changed = arrays[column].copy()
+        changed[place] = number
+        with pytest.raises(InvalidInput) as refused:
+            decode_book(pack(b"DMBB", 1, header, arrays | {column: changed}))
+        assert refused.value.field == f"{column}[{place % len(changed)}]"
+    changed = arrays[column].copy()
+    changed[place] = count - 1
+    assert getattr(decode_book(pack(b"DMBB", 1, header, arrays | {column: changed})), column)[place] == count - 1
+
+
 def test_a_market_board_has_no_prices_of_a_book():
+    given = {name: value for name, value in vars(BOARD).items() if name != "prices_1e4"}
+    assert len(LiveBoard(**given | {"bucket": 0}).prices_1e4) == 0
     with pytest.raises(InvalidInput) as refused:
         replace(BOARD, bucket=0)
     assert refused.value.field == "prices_1e4"
@@ -247,6 +318,7 @@ def test_an_event_of_marks_is_read_as_the_bus_delivers_it():
     event = {"source": "daymark.monitoring", "detail-type": "MarksMoved", "detail": {"version": 1, "bucket": 7, "revision": 1042}}
     assert read_marks_moved(event) == MarksMoved(7, 1042)
     assert MarksMoved(7, 1042).as_detail() == event["detail"]
+    assert read_marks_moved({**event, "detail": {**event["detail"], "bucket": 0}}) == MarksMoved(0, 1042)
     wrong = [{**event, "source": "daymark.operations"}, {**event, "detail-type": "RunProgressed"}, {}, {**event, "detail": None}]
     wrong += [
         {**event, "detail": {**event["detail"], name: value}} for name in ("version", "bucket", "revision") for value in ("7", None, 1.5)

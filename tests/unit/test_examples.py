@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # VIX closed at 37.32 on 2018-02-05; the other lines name what each example is about.
 EXPECTED = {
     "book.py": "synthetic book, real closes",
+    "live_portfolio.py": "equals the last one above",
     "market_data.py": "VIX 37.32",
     "operations.py": "MARKET_CLOSE",
     "monitoring.py": "progress",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from daymark.adapters.memory.marks_announcer import MemoryMarksAnnouncer
 from daymark.adapters.memory.objects import MemoryObjects
 from daymark.adapters.memory.quote_stream import MemoryQuoteStream
 from daymark.adapters.memory.tick_stream import MemoryTickStream
+from daymark.book.models import PortfolioRecord
 from daymark.contracts.live_board import decode_board, encode_board
 from daymark.contracts.live_session import bucket_key
 from daymark.contracts.stream_records import StreamRecord
@@ -28,7 +30,7 @@ from daymark.market_data.price_desk import PriceDesk
 from daymark.market_data.session_ingest import SessionIngest
 from daymark.monitoring.marking import Marking, MarkOutlets
 from daymark.operations.models import OperationPhase
-from tests.unit.task_world import MONDAY, TUESDAY, World
+from tests.unit.task_world import MONDAY, TUESDAY, World, synthetic_records
 
 PRE, OPEN, MID, CLOSE, POST = OperationPhase
 
@@ -36,8 +38,8 @@ PRE, OPEN, MID, CLOSE, POST = OperationPhase
 class Live:
     """The day's world, and the functions of the live path around it: records are taken when they are put."""
 
-    def __init__(self) -> None:
-        self.world = World().load()
+    def __init__(self, *more: PortfolioRecord) -> None:
+        self.world = World().load([*synthetic_records(), *more])
         self.lanes, self.boards, self.quotes = MemoryLaneSnapshots(), MemoryLaneSnapshots(), MemoryQuoteStream()
         self.ticks, self.told, self.taken, self.works = MemoryTickStream(), [], defaultdict(int), True
         objects, world = MemoryObjects(), self.world
@@ -89,9 +91,9 @@ def whole_day(live, **options):
 def test_the_ticks_end_on_what_the_close_comes_to_for_every_portfolio():
     live = Live()
     result = whole_day(live)
-    # 20 stocks and two bonds; of three portfolios one is cash, alone in its bucket or not.
+    # 20 stocks and two bonds; of three portfolios one is cash, in a bucket that holds a symbol.
     assert (result.state, result.ticks, result.trouble, result.differences) == (LiveState.PLAYED, 6_600, None, ())
-    assert result.equal == result.portfolios >= 2
+    assert result.equal == result.portfolios == 3
     account = result.account
     assert account.rows == account.applied + account.coalesced == 6_600
     # P-A1 by hand from the price file: 370.94 + 3,771.10 + 301.52 and 6,696.47 in cash (see the world's statements).
@@ -103,6 +105,19 @@ def test_the_ticks_end_on_what_the_close_comes_to_for_every_portfolio():
     assert lines[0].startswith("Live path: 6,600 synthetic ticks")
     assert lines[1] == f"{result.portfolios} of {result.portfolios} portfolios: live mark and P&L equal the close's, to the cent"
     assert result.failure() is None
+
+
+def test_a_bucket_of_cash_alone_is_never_marked_and_its_portfolios_are_not_compared():
+    (cash,) = (record for record in synthetic_records() if record.portfolio.portfolio_id == "P-A2")
+    alone = PortfolioRecord(replace(cash.portfolio, portfolio_id="P-A8"), (), (replace(cash.cash[0], portfolio_id="P-A8"),))
+    live = Live(alone)
+    result = whole_day(live)
+    # SHA-256 of alpha/P-A8 begins with e, fifteenth of sixteen: the last of eight buckets; no ticks reach it, and it has no board.
+    assert hashlib.sha256(b"alpha/P-A8").hexdigest()[0] == "e"
+    assert 8 in live.path().session.books and 8 not in live.path().buckets
+    assert live.boards.load(bucket_key(8)) is None
+    assert live.world.marks.mark("alpha", "P-A8", MONDAY) is not None
+    assert (result.portfolios, result.equal, result.differences, result.trouble) == (3, 3, (), None)
 
 
 def test_a_session_that_was_played_is_not_played_again_but_still_compared():

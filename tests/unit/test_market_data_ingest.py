@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import replace
 from datetime import date
@@ -95,6 +96,18 @@ def test_a_record_leaves_its_rows_its_quotes_and_its_position(stores):
     assert (in_both.as_of, in_one.as_of) == (OPEN + 7, OPEN + 6)
     assert stores.lane().position == 12
     assert stores.lane().account == Account(records=1, rows=3, applied=2, coalesced=1)
+
+
+def test_every_block_numbers_its_symbols_itself(stores):
+    """In the first GE, KO and XOM are 0, 1 and 2, in the second KO and XOM are 0 and 1; and then again as in the first."""
+    worker, own = stores.worker(), SymbolTable.of(["KO", "XOM"])
+    row = tick("KO", 1, 78 * ONE) | {"instrument": own.number("XOM")}
+    ticks = Ticks(**{name: np.array([row[name]], dtype) for name, dtype in COLUMNS.items()})
+    worker.take([record(12, tick("KO", 1, 46 * ONE)), StreamRecord("shardId-0", 13, "a", encode_block(TickBlock(ticks, own, DAY, True)))])
+    assert {name: quote.bid for name, quote in stores.hot.read(["GE", "KO", "XOM"]).items()} == {"KO": 46 * ONE, "XOM": 78 * ONE}
+    worker.take([record(14, tick("XOM", 2, 79 * ONE, after=1))])
+    assert {name: quote.bid for name, quote in stores.hot.read(["GE", "KO", "XOM"]).items()} == {"KO": 46 * ONE, "XOM": 79 * ONE}
+    assert stores.quarantine.keys() == []
 
 
 def test_refused_rows_go_into_one_object_with_their_reasons(stores):
@@ -283,6 +296,15 @@ def test_a_snapshot_of_other_arrays_or_without_a_position_is_refused_and_leaves_
         assert encode_snapshot(lane) == encode_snapshot(Lane(SESSION, "a", "a"))
 
 
+def test_an_infinite_position_of_a_snapshot_is_refused(monkeypatch):
+    header, arrays = unpack(b"DMIS", 1, encode_snapshot(Lane(SESSION, "a", "a")), "snapshot")
+    # As another writer's JSON may hold it: ours refuses to write it.
+    monkeypatch.setattr("daymark.contracts.packed_arrays.canonical_json", json.dumps)
+    with pytest.raises(InvalidInput) as refused:
+        restore_snapshot(Lane(SESSION, "a", "a"), pack(b"DMIS", 1, {**header, "position": float("inf")}, arrays), "1")
+    assert refused.value.field == "snapshot.header"
+
+
 def test_a_damaged_snapshot_is_refused():
     content = encode_snapshot(Lane(SESSION, "a", "a"))
     for bit in range(0, 8 * len(content), 3):
@@ -322,13 +344,16 @@ def test_a_snapshot_is_wanted_at_least_after_one_record(stores):
         stores.worker(snapshot_every=0)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version":1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version":1}', b"\xff", b"[" * 100_000])
 def test_what_is_no_quarantined_entry_is_refused(content):
     with pytest.raises(InvalidInput):
         Quarantined.decode(content)
 
 
-@pytest.mark.parametrize(("mine", "other"), [(b'"version":1', b'"version":2'), (b'"kind":"record"', b'"kind":"table"')])
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [(b'"version":1', b'"version":2'), (b'"kind":"record"', b'"kind":"table"'), (b'"sequence":"7"', b'"sequence":Infinity')],
+)
 def test_an_entry_of_another_version_or_kind_is_refused(mine, other):
     content = Quarantined("record", "shardId-0", 7, "a", {}, b"x").encode()
     assert Quarantined.decode(content).payload == b"x"

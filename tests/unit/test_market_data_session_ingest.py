@@ -297,6 +297,7 @@ def test_at_least_one_session_is_kept_at_hand():
     with pytest.raises(InvalidInput) as refused:
         World().worker(most_sessions=0)
     assert refused.value.field == "most_sessions"
+    assert World().worker(most_sessions=1).most_sessions == 1
 
 
 def test_the_ingests_session_is_the_live_one():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from daymark.contracts.push import BadMessage, error_message, read_message
 from daymark.core.errors import NotFound
 from daymark.core.tenancy import Principal, Role
+from daymark.local.sample_people import instruments
 from daymark.monitoring.live_boards import LiveBoards
-from tests.unit.live_world import ADA, BEN, LiveWorld, moved, portfolios, two
+from daymark.monitoring.live_channels import SymbolChannel
+from tests.unit.live_world import ADA, BEN, HOME, LiveWorld, moved, portfolios, two
 
 NO_SUCH_CHANNEL = json.loads(error_message(NotFound("")))
 
@@ -75,6 +79,9 @@ def test_a_token_of_another_channel_is_refused_by_name(world, channel):
     world.connect("c1", BEN)
     answer = world.say("c1", channel=channel, resume="9-7")
     assert (answer["type"], answer["error"]["code"], answer["error"]["field"]) == ("error", "invalid_input", "message.resume")
+    # What was refused left no subscription: nothing is pushed to a client that was told it has none.
+    topic = world.channels.topic(channel, BEN)
+    assert world.connections.subscribers(topic.room, world.clock.now()) == []
 
 
 THEIRS = Principal("adviser.ben", "harbor", Role.ADVISER)
@@ -117,3 +124,15 @@ def test_a_process_remembers_so_many_portfolios_and_no_more(world, monkeypatch):
     for name in ("NS-1", "NS-1", "NS-2", "NS-2", "NS-1"):
         assert world.say("c1", channel=f"portfolio/{name}")["type"] == "snapshot"
     assert read == ["NS-1", "NS-2", "NS-1"]
+
+
+def test_instruments_are_looked_up_once_a_minute(world):
+    channel = SymbolChannel(world.boards, world.book, world.clock)
+    assert channel.topic("AAPL", BEN)[0].name == "AAPL"
+    (apple,) = (one for one in instruments() if one.instrument_id == "AAPL")
+    world.book.save_instruments([replace(apple, instrument_id="NEW")], HOME)
+    world.clock.advance(timedelta(seconds=59, milliseconds=999))
+    with pytest.raises(NotFound):
+        channel.topic("NEW", BEN)
+    world.clock.advance(timedelta(milliseconds=1))
+    assert channel.topic("NEW", BEN)[0].name == "NEW"

@@ -200,6 +200,29 @@ def test_a_throttled_connection_stays_behind_and_then_gets_all_it_missed(world):
     assert (ahead["since"], "cash" in ahead) == (8, False)
 
 
+@pytest.mark.parametrize("end", [Gone("closed"), None])
+def test_a_connection_that_cannot_be_forgotten_holds_up_no_other(world, monkeypatch, end):
+    shown = world.show(two())
+    for name in ("c1", "c2", "c3"):
+        world.connect(name, BEN, minutes=10 if end is None and name == "c1" else 60)
+        world.say(name, channel="portfolio/NS-1")
+    world.clock.advance(timedelta(minutes=10))
+    world.show(moved(shown, {("cash", "northstar/NS-1"): 1}))
+    world.poster.failures["c1"] = [] if end is None else [end]
+    close = world.connections.close
+
+    def throttled(_connection_id):
+        raise Unavailable("throttled")
+
+    monkeypatch.setattr(world.connections, "close", throttled)
+    # What is dropped makes the event come again.
+    assert world.publish(1) == {"dropped": 1, "sent": 2}
+    monkeypatch.setattr(world.connections, "close", close)
+    world.poster.failures["c1"] = [] if end is None else [end]
+    assert world.publish(1) == {"expired" if end is None else "gone": 1}
+    assert world.publish(1) == {}
+
+
 def test_a_message_that_could_not_be_noted_is_repeated(world, monkeypatch):
     shown = world.show(two())
     world.connect("c1", BEN)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
+from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
 from daymark.contracts.dbn_records import UNDEFINED_PRICE
 from daymark.contracts.live_board import LiveBoard, decode_board, encode_board
 from daymark.core.errors import DaymarkError, InvalidInput, Unavailable
@@ -189,7 +190,7 @@ def test_a_book_that_cannot_be_read_condemns_no_block(stores, wrong):
     key = stores.sessions.sessions[DAY].books[1]
     kept = stores.sessions.books.pop(key)
     if wrong == "contradicts itself":
-        stores.sessions.books[key] = replace(kept, instruments=kept.instruments + 9)
+        stores.sessions.books[key] = replace(kept, instruments=0 * kept.instruments, portfolios=0 * kept.portfolios)
     worker = stores.worker()
     assert worker.take([record(1, block(1, 1, quote("KO", price=46 * ONE)))]) == again(1)
     assert stores.quarantine.keys() == []
@@ -335,3 +336,14 @@ def test_an_error_that_nobody_knows_is_no_poison(stores):
     worker.outlets = replace(worker.outlets, quarantine=Refusing())
     with pytest.raises(DaymarkError):
         worker.take([record(1, b"x")])
+
+
+def test_a_board_that_was_lost_goes_on_above_all_that_was_seen_of_it(stores):
+    """Whoever holds a revision of the first board must not take one of the second for a continuation of it."""
+    noon = 1_517_850_000.0
+    stores.worker().take([record(1, block(1, 1, quote("KO", price=46 * ONE)), arrived=noon)])
+    stores.worker().take([record(2, block(1, 2, quote("KO", price=47 * ONE)), arrived=noon + 1)])
+    assert stores.board().revision == 1_517_850_000_001
+    stores.boards = MemoryLaneSnapshots()
+    stores.worker().take([record(3, block(1, 3, quote("XOM", price=51 * ONE)), arrived=noon + 2)])
+    assert stores.board().revision == int(stores.board().changed.min()) == 1_517_850_002_000

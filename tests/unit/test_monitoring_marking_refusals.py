@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from daymark.contracts.dbn_records import UNDEFINED_PRICE
 from daymark.contracts.quote_blocks import StreamPosition, encode_quotes
 from daymark.market_data.quarantine import Quarantined
 from tests.mark_world import DAY, NEXT_DAY, ONE, UNIT, Stores, block, books, quote, record
@@ -53,6 +54,7 @@ def poisoned():
 @pytest.mark.parametrize("kind", poisoned())
 def test_poison_is_kept_as_it_came_and_the_lane_goes_on(stores, kind):
     poison, field = poisoned()[kind]
+    poison = replace(poison, arrived=1_517_850_000.0)
     worker = stores.worker()
     assert worker.take([record(6, block(1, 4, quote("XOM", price=51 * ONE))), poison]) == DONE
     (key,) = stores.quarantine.keys()
@@ -65,6 +67,25 @@ def test_poison_is_kept_as_it_came_and_the_lane_goes_on(stores, kind):
     assert stores.board().position == (7 if poison.partition_key == "bucket-0001" else 6)
     assert stores.worker().take([record(8, block(1, 6, quote("KO", price=47 * ONE)))]) == DONE
     assert stores.board().prices_1e4.tolist() == [470_000, 510_000]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"price": 0}, "quotes.price[0]"),
+        ({"bid": -1, "ask": 1}, "quotes.bid[0]"),
+        ({"ask": 2**62}, "quotes.ask[0]"),
+        ({"price": ONE, "at": 2**63}, "quotes.ts_event[0]"),
+    ],
+)
+def test_the_markets_board_refuses_what_portfolios_boards_do(stores, wrong, field):
+    poison = record(7, block(0, 5, quote("KO", **wrong)), "bucket-0000")
+    assert stores.worker().take([record(6, block(0, 4, quote("XOM", price=51 * ONE)), "bucket-0000"), poison]) == DONE
+    (key,) = stores.quarantine.keys()
+    assert Quarantined.decode(stores.quarantine.get(key)).reasons["field"] == field
+    assert (stores.board(0).revision, stores.board(0).position) == (1, 7)
+    assert stores.column("price", 0) == [UNDEFINED_PRICE] * 3 + [51 * ONE]
+    assert stores.column("ask", 0) == [UNDEFINED_PRICE] * 4
 
 
 def test_a_price_that_would_overflow_a_position_is_refused_and_moves_nothing(stores):

@@ -210,6 +210,20 @@ def test_a_subscription_that_outlived_its_connection_goes_with_it(world, monkeyp
     assert world.publish() == {}
 
 
+def test_a_connection_that_cannot_be_forgotten_holds_up_no_other(world, monkeypatch):
+    for name in ("c1", "c2"):
+        world.connect(name)
+        world.say(name)
+    world.poster.failures["c1"] = [Gone("closed")]
+
+    def throttled(_connection_id):
+        raise Unavailable("throttled")
+
+    monkeypatch.setattr(world.connections, "close", throttled)
+    assert world.publish() == {"dropped": 1, "sent": 1}
+    assert world.poster.to("c2")[-1]["type"] == "progress"
+
+
 def test_a_throttled_post_is_tried_again_a_few_times(world):
     world.connect("c1")
     world.say("c1")

@@ -31,6 +31,7 @@ INSTRUMENTS = {
     "USD": Instrument("USD", InstrumentKind.CASH, "Dollars", CASH),
     "MONEY": Instrument("MONEY", InstrumentKind.FUND, "Money market fund", CASH),
     "SAP": Instrument("SAP", InstrumentKind.EQUITY, "Stock in euros", EQUITY, Currency.EUR),
+    "BRK B": Instrument("BRK B", InstrumentKind.EQUITY, "Stock whose id is no symbol of the streams", EQUITY),
 }
 
 
@@ -130,6 +131,7 @@ def test_targets_are_summed_by_class_and_cash_takes_what_they_leave():
         (lot("SAP", "1"), {}, InvalidInput, "instruments[SAP]"),
         (lot("MONEY", "1"), {}, InvalidInput, "instruments[MONEY]"),
         (lot("KO", "1"), {"KO": "20.00005"}, InvalidInput, "instruments[KO]"),
+        (lot("BRK B", "1"), {"BRK B": "20"}, InvalidInput, "instruments[BRK B]"),
         (lot("KO", "1"), {"KO": "9223372036.8548"}, InvalidInput, "instruments[KO]"),
         (lot("KO", "0.00001"), {}, InvalidInput, "quantities[0]"),
         (lot("KO", "922337203685478"), {}, InvalidInput, "quantities[0]"),
@@ -143,8 +145,16 @@ def test_what_cannot_be_marked_live_is_refused_by_name(held, prices, error, fiel
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(("tenant", "portfolio_id"), [("alpha", "P\n1"), ("al\npha", "P1"), ("alpha", "P\x00"), ("alpha", "P\u2028")])
+def test_a_portfolio_that_no_board_can_name_in_one_line_is_refused_by_name(tenant, portfolio_id):
+    with pytest.raises(InvalidInput) as caught:
+        row(record(portfolio_id=portfolio_id, tenant=tenant))
+    assert caught.value.field == "portfolio_id"
+    assert row(record(portfolio_id="Päule's #2", tenant="alpha")).portfolio_id == "Päule's #2"
+
+
 def test_live_prices_leave_out_cash_and_what_the_streams_cannot_state():
-    given = closes(KO="20.00005", GE="0", SAP="9223372036.8548", MONEY="9223372036.8547") | {
+    given = closes(KO="20.00005", GE="0", SAP="9223372036.8548", MONEY="9223372036.8547", **{"BRK B": "200"}) | {
         "UNKNOWN": ClosingPrice("UNKNOWN", D(1), FRIDAY, PriceLabel.ADJUSTED_CLOSE)
     }
     prices = live_prices(given, INSTRUMENTS)

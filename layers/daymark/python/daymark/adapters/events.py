@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from daymark.adapters.dynamodb.client import client_settings
 from daymark.adapters.dynamodb.errors import translated
@@ -59,9 +60,12 @@ class MarksEvents(_Bus):
         """Tell that a bucket's board went on.
 
         Raises:
-            Unavailable: the bus did not take the event.
+            Unavailable: the bus did not take the event, whatever it said: telling is worth no batch that would come again for it.
         """
-        self._put(marks_moved.SOURCE, marks_moved.DETAIL_TYPE, moved.as_detail())
+        try:
+            self._put(marks_moved.SOURCE, marks_moved.DETAIL_TYPE, moved.as_detail())
+        except ClientError as refused:
+            raise Unavailable(f"telling of bucket {moved.bucket}: {refused.response.get('Error', {}).get('Code')}") from refused
 
 
 class AnnouncedJournal:

@@ -76,6 +76,8 @@ _LOST = (
     exceptions.TryAgainError,
     exceptions.ClusterDownError,
     exceptions.ClusterError,
+    # No node answers; of no other error's kind.
+    exceptions.RedisClusterException,
     exceptions.MovedError,
     exceptions.AskError,
 )

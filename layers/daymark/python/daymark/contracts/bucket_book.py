@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daymark.contracts.live_session import bucket_key
-from daymark.contracts.packed_arrays import pack, unpack
+from daymark.contracts.packed_arrays import pack, require_int64, unpack
 from daymark.core.errors import InvalidInput
 
 MAGIC = b"DMBB"
@@ -43,7 +43,8 @@ class BucketBook:
         targets_1e9: ``(n, k)`` int64 target weight of each class in 1e-9.
 
     Raises:
-        InvalidInput: a column has another length.
+        InvalidInput: a column has another length or type, or numbers an instrument, a portfolio or a class that there is none of; the
+            field names it.
     """
 
     session_date: date
@@ -69,10 +70,20 @@ class BucketBook:
                     raise InvalidInput(f"{name} must have {length} rows, got {getattr(self, name).shape}", field=name)
         if self.targets_1e9.shape != (portfolios, len(self.class_names)):
             raise InvalidInput(f"targets_1e9 must be portfolios by classes, got {self.targets_1e9.shape}", field="targets_1e9")
+        for name, column in self.columns().items():
+            require_int64(column, name)
+        for name, count in (("instruments", instruments), ("portfolios", portfolios), ("classes", len(self.class_names))):
+            _require_places(getattr(self, name), count, name)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Every array by name."""
         return {name: getattr(self, name) for name in (*_ROWS, *_BY_INSTRUMENT, *_BY_PORTFOLIO, "targets_1e9")}
+
+
+def _require_places(numbers: IntArray, count: int, field: str) -> None:
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= count))
+    if len(wrong):
+        raise InvalidInput(f"{field}[{wrong[0]}] is {numbers[wrong[0]]}; there are {count}", field=f"{field}[{wrong[0]}]")
 
 
 def encode_book(book: BucketBook) -> bytes:
@@ -103,7 +114,7 @@ def decode_book(content: bytes) -> BucketBook:
             tuple(header["class_names"]),
             **arrays,
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise InvalidInput("the book's header or columns are not those of a book", field="book.header") from None
 
 

@@ -3,8 +3,9 @@
 The rows are portfolios, or symbols on the market's board. It is the lane's snapshot and its publication in one: whoever holds an
 older revision is told just what has changed since.
 
-A revision counts the blocks that the lane has taken, over all sessions; it never falls. A session begins by changing every cell. As
-packed arrays the board is one object, replaced only from the version it was made from.
+A revision rises by one with every block that the lane takes, over all sessions. It begins at the milliseconds since 1970 of the lane's
+first record, so that a board which has to be made anew is above all that was ever seen of it. A session begins by changing every cell.
+As packed arrays the board is one object, replaced only from the version it was made from.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daymark.contracts.live_session import MARKET_BUCKET
-from daymark.contracts.packed_arrays import pack, unpack
+from daymark.contracts.packed_arrays import pack, require_int64, unpack
 from daymark.core.errors import InvalidInput
 
 MAGIC = b"DMLB"
@@ -39,7 +40,7 @@ class LiveBoard:
     Attributes:
         session_date: The session it shows.
         bucket: The bucket's number; 0 is the market's.
-        revision: Blocks taken by this lane so far.
+        revision: How far the lane has come, as above.
         as_of: Nanoseconds since 1970 in UTC of the latest tick in it; 0 before the first.
         synthetic: Whether the session runs on ticks that no market made.
         position: Sequence number of the last record of the ``quotes`` stream that was taken, -1 before the first.
@@ -52,7 +53,7 @@ class LiveBoard:
             values everything anew; empty on the market's board.
 
     Raises:
-        InvalidInput: the shapes do not fit.
+        InvalidInput: the shapes do not fit, or an array is not of int64; the field names it.
     """
 
     session_date: date
@@ -73,6 +74,8 @@ class LiveBoard:
         for name in ("cells", "changed"):
             if getattr(self, name).shape != shape:
                 raise InvalidInput(f"{name} must be columns by rows {shape}, got {getattr(self, name).shape}", field=name)
+        for name in ("cells", "changed", "prices_1e4"):
+            require_int64(getattr(self, name), name)
         if self.prices_1e4.ndim != 1 or (self.is_market and len(self.prices_1e4)):
             raise InvalidInput("prices_1e4 must be one column, and none on the market's board", field="prices_1e4")
 
@@ -115,9 +118,14 @@ def decode_board(content: bytes) -> LiveBoard:
     """The board of an object; its arrays are read-only.
 
     Raises:
-        InvalidInput: no board, of another version, damaged, or its shapes do not fit.
+        InvalidInput: no board, of another version, damaged, or its shapes or types do not fit.
     """
     header, arrays = unpack(MAGIC, VERSION, content, "board")
+    if "names" in arrays and arrays["names"].dtype != np.uint8:
+        raise InvalidInput(f"names must be text in bytes, got {arrays['names'].dtype}", field="names")
+    # As a truth value the text "false" would be true.
+    if not isinstance(header.get("synthetic"), bool):
+        raise InvalidInput(f"synthetic must be true or false, got {header.get('synthetic')!r}", field="synthetic")
     try:
         names = arrays.pop("names").tobytes().decode("utf-8")
         return LiveBoard(
@@ -125,12 +133,12 @@ def decode_board(content: bytes) -> LiveBoard:
             int(header["bucket"]),
             int(header["revision"]),
             int(header["as_of"]),
-            bool(header["synthetic"]),
+            header["synthetic"],
             int(header["position"]),
             {str(lane): int(last) for lane, last in header["covered"].items()},
             tuple(names.split("\n")) if names else (),
             tuple(header["columns"]),
             **arrays,
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise InvalidInput("the board's header or arrays are not those of a board", field="board.header") from None

@@ -131,6 +131,9 @@ def decode_live_session(content: bytes) -> LiveSession:
         document: dict[str, Any] = json.loads(content)
         if document["version"] != VERSION:
             raise InvalidInput(f"live session version {document['version']} is not known", field="version")
+        # As a truth value the text "false" would be true: a market's ticks taken for synthetic ones.
+        if not isinstance(document["synthetic"], bool):
+            raise InvalidInput(f"synthetic must be true or false, got {document['synthetic']!r}", field="synthetic")
         symbols = document["symbols"]
         return LiveSession(
             session_date=date.fromisoformat(document["session_date"]),
@@ -138,7 +141,7 @@ def decode_live_session(content: bytes) -> LiveSession:
             session_start=int(document["session_start"]),
             session_end=int(document["session_end"]),
             publishers=tuple(int(number) for number in document["publishers"]),
-            synthetic=bool(document["synthetic"]),
+            synthetic=document["synthetic"],
             groups=int(document["groups"]),
             references={symbol: int(entry["reference"]) for symbol, entry in symbols.items()},
             buckets={symbol: tuple(int(bucket) for bucket in entry["buckets"]) for symbol, entry in symbols.items()},

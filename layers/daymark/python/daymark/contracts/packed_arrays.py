@@ -87,6 +87,16 @@ def unpack(magic: bytes, version: int, content: bytes, field: str) -> tuple[dict
     return header, _arrays(body, listed, field)
 
 
+def require_int64(array: npt.NDArray[Any], field: str) -> None:
+    """Refuse an array of any other type: what a writer meant by it is not known.
+
+    Raises:
+        InvalidInput: the array is not of int64; ``field`` names it.
+    """
+    if array.dtype != np.int64:
+        raise InvalidInput(f"{field} must be int64, got {array.dtype}", field=field)
+
+
 def _header(text: bytes, field: str) -> tuple[dict[str, Any], list[_Listed]]:
     try:
         header: dict[str, Any] = json.loads(text)

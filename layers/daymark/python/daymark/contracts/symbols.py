@@ -16,6 +16,15 @@ MAX_SYMBOL_BYTES = 71
 _SYMBOL = re.compile(f"[!-~]{{1,{MAX_SYMBOL_BYTES}}}")
 
 
+def is_symbol(text: str) -> bool:
+    """Whether the streams can carry a symbol of this text.
+
+    >>> is_symbol("BRK.B"), is_symbol("BRK B"), is_symbol("")
+    (True, False, False)
+    """
+    return _SYMBOL.fullmatch(text) is not None
+
+
 @dataclass(frozen=True)
 class SymbolTable:
     """Symbols in strictly rising order; a symbol's number is its place from 0.
@@ -34,7 +43,7 @@ class SymbolTable:
         if len(self.symbols) > MAX_SYMBOLS:
             raise InvalidInput(f"a table has at most {MAX_SYMBOLS} symbols, got {len(self.symbols)}", field="symbols", limit=MAX_SYMBOLS)
         for place, symbol in enumerate(self.symbols):
-            if not _SYMBOL.fullmatch(symbol):
+            if not is_symbol(symbol):
                 message = f"a symbol has 1 to {MAX_SYMBOL_BYTES} visible ASCII characters, got {symbol[:80]!r}"
                 raise InvalidInput(message, field=f"symbols[{place}]")
         for place, (before, symbol) in enumerate(pairwise(self.symbols), 1):

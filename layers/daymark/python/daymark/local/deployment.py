@@ -58,8 +58,7 @@ class Deployment:
             return False
         fingerprint = self._fingerprint()
         assembly = str(self._workspace.home / "cdk.out")
-        context = ("--context", "target=local", "--context", f"redis_url={self._redis_url}")
-        self._cdk("synth", "--quiet", *context, "--output", assembly)
+        self._cdk("synth", "--quiet", "--context", "target=local", "--output", assembly)
         self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", assembly)
         # Every stack of every stage: the stacks of a region are nested in its stage.
         self._cdk(
@@ -96,6 +95,8 @@ class Deployment:
             "PATH": f"{binaries}:{self._workspace.client_environment().get('PATH', '')}",
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
+            # Not an argument: the address may hold a password, and arguments can be read by anybody on the machine.
+            "DAYMARK_REDIS_URL": self._redis_url,
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         }

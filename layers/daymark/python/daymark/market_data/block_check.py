@@ -2,10 +2,10 @@
 
 Sufficient, rule by rule; whatever is not proven is judged row by row instead, so a check decides how fast a verdict comes, never which:
 
-- *prices*: the least bid and ask are above zero and the greatest within :data:`HIGHEST`. An undefined price is above that, so every
-  row is quoted, and no sum below leaves 64 bits. The least ``ask - bid`` is not negative.
+- *prices*: the least bid and ask are at least :data:`LOWEST` and the greatest within :data:`HIGHEST`. An undefined price is above that,
+  so every row is quoted, and no sum below leaves 64 bits. The least ``ask - bid`` is not negative.
 - *spread*: the widest spread is in reason even of the lowest level; if it is not, each spread is held against its own level.
-- *trades*: each price (few rows are trades) is above zero, defined and no further outside its quote than the quote is wide.
+- *trades*: each price (few rows are trades) is at least the lowest, defined and no further outside its quote than the quote is wide.
 - *times*: the earliest and the latest event lie in the session, the shortest and the longest way to the receiver in reason.
 - *band*: ordered by publisher and symbol, the longest step from one row to the next of its key is inside the band of the lowest
   level; each key's first row is inside the band of its reference, where a count of refusals is of no consequence. As every row is
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from daymark.contracts.dbn_records import Action
 from daymark.contracts.ticks import Ticks
-from daymark.market_data.tick_rules import HIGHEST, TickRules
+from daymark.market_data.tick_rules import HIGHEST, LOWEST, TickRules
 
 # A plain number: columns are compared with a member of an enumeration ten times as slowly.
 _TRADE = Action.TRADE.value
@@ -34,7 +34,7 @@ def proven_levels(ticks: Ticks, rules: TickRules) -> Integers | None:
     if not len(ticks) or not _times_hold(ticks, rules):
         return None
     bid, ask = ticks.bid, ticks.ask
-    if min(bid.min(), ask.min()) < 1 or max(bid.max(), ask.max()) > HIGHEST:
+    if min(bid.min(), ask.min()) < LOWEST or max(bid.max(), ask.max()) > HIGHEST:
         return None
     level_x2, width = bid + ask, ask - bid
     if width.min() < 0:
@@ -70,6 +70,6 @@ def _trades_hold(ticks: Ticks, width: Integers) -> bool:
     if not len(trades):
         return True
     price, slack = ticks.price[trades], width[trades]
-    if price.min() < 1 or price.max() > HIGHEST:
+    if price.min() < LOWEST or price.max() > HIGHEST:
         return False
     return not bool(((price > ticks.ask[trades] + slack) | (price < ticks.bid[trades] - slack)).any())

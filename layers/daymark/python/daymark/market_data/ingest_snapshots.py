@@ -42,7 +42,7 @@ def restore_snapshot(lane: Lane, content: bytes, version: str) -> None:
         raise InvalidInput("the snapshot's arrays are not those of the lane", field="snapshot.arrays")
     try:
         position, account = int(header["position"]), Account(**header["account"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise InvalidInput("the snapshot says no position or no account", field="snapshot.header") from None
     for name, array in state.items():
         array[...] = arrays[name]

@@ -75,7 +75,7 @@ class Quarantined:
             document = json.loads(content)
             known = set(document) == _FIELDS and document["version"] == _VERSION and document["kind"] in ("record", "rows")
             sequence, payload = int(document["sequence"]), base64.b64decode(document["payload"], validate=True)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise InvalidInput(f"no quarantined entry: {error}", field="content") from None
         if not known:
             raise InvalidInput(f"no quarantined entry of version {_VERSION}", field="content")

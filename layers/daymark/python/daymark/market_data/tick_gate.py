@@ -18,7 +18,7 @@ from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.ticks import Ticks
 from daymark.core.errors import InvalidInput
 from daymark.market_data.block_check import proven_levels, steps_hold
-from daymark.market_data.tick_rules import HIGHEST, TickRules, Verdict
+from daymark.market_data.tick_rules import HIGHEST, LOWEST, TickRules, Verdict
 
 __all__ = ["TickGate", "TickRules", "Verdict"]
 
@@ -242,8 +242,8 @@ class TickGate:
 
 
 def _in_range(prices: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Above zero, and small enough that a few of them add up within 64 bits."""
-    return np.asarray((prices - 1).view(np.uint64) < np.uint64(HIGHEST), dtype=np.bool_)
+    """High enough to be a price, and low enough that a few of them add up within 64 bits."""
+    return np.asarray((prices - LOWEST).view(np.uint64) <= np.uint64(HIGHEST - LOWEST), dtype=np.bool_)
 
 
 def _heads(key: Rows) -> npt.NDArray[np.intp]:

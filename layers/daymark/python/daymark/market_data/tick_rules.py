@@ -1,4 +1,4 @@
-"""The limits of the tick gate, the names of its verdicts, and the highest price with which it reckons."""
+"""The limits of the tick gate, the names of its verdicts, and the prices between which it reckons."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from enum import IntEnum
 from daymark.contracts.dbn_records import UNDEFINED_PRICE
 from daymark.core.errors import InvalidInput
 
+# A ten-thousandth, the finest price of a US stock (SEC Rule 612): what is below it cannot be marked.
+LOWEST = 100_000
 # A few prices no higher than this add up within 64 bits.
 HIGHEST = UNDEFINED_PRICE // 4
 

@@ -11,6 +11,8 @@ from daymark.contracts.quote_blocks import QuoteBlock
 from daymark.core.errors import InvalidInput
 
 NOT_HELD = -1
+# Lanes of ticks are few, and each has one table of symbols; more than these are not an ingest's.
+TABLES_KEPT = 1_024
 
 
 class BoardCells:
@@ -71,6 +73,8 @@ class RowNumbers:
         known = self._tables.get(table.checksum)
         if known is None:
             known = np.array([self._numbers.get(symbol, NOT_HELD) for symbol in table.symbols], dtype=np.int64)
+            if len(self._tables) >= TABLES_KEPT:
+                self._tables.clear()
             self._tables[table.checksum] = known
         numbers = known[block.quotes.instrument]
         strange = np.flatnonzero(numbers == NOT_HELD)

@@ -65,7 +65,7 @@ class BoardLane:
     Attributes:
         name: The lane's name, the same as its board's.
         shown: What its board shows, ``None`` before the first block.
-        revision: Blocks taken so far, over all sessions.
+        revision: As in ``LiveBoard``; 0 before the first block.
         position: Sequence number of the last record taken, -1 before the first.
         committed: Position that the stored board has.
         version: Of the stored board, ``None`` before the first.
@@ -95,9 +95,9 @@ class BoardLane:
         """A record has been taken, whatever it held."""
         self.position, self._is_unsaved = sequence, True
 
-    def move(self, changed: bool) -> None:
-        """A block has been taken: the revision rises."""
-        self.revision += 1
+    def move(self, changed: bool, revision: int) -> None:
+        """A block has been taken, which makes this revision."""
+        self.revision = revision
         self._is_moved |= changed
         self._is_unsaved = True
 

@@ -124,6 +124,9 @@ class Conversation:
         if message.action is ClientAction.UNSUBSCRIBE:
             self._connections.unsubscribe(connection.connection_id, topic)
             return Answer(unsubscribed_message(topic.channel, message.message_id))
+        if message.resume is not None:
+            # A token that is refused leaves no subscription behind.
+            self._channels.state(topic, message.resume)
         # Subscribed first, read second: a change in between is pushed, and the sequences tell which came last.
         self._connections.subscribe(connection, topic, self._limit)
         state = self._channels.state(topic, message.resume)

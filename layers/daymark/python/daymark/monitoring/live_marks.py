@@ -87,14 +87,6 @@ class Holdings:
         """How many instruments there are, held or not."""
         return len(self.classes)
 
-    def rows_of(self, instruments: IntArray) -> tuple[IntArray, IntArray]:
-        """Rows of some instruments and, for each row, the place of its instrument among those asked for."""
-        lengths = self.starts[instruments + 1] - self.starts[instruments]
-        places = np.repeat(np.arange(len(instruments)), lengths)
-        ends = np.cumsum(lengths)
-        rows = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(self.starts[instruments] - ends + lengths, lengths)
-        return rows, places
-
     def strips(self, portfolios: int) -> IntArray:
         """Where the rows of each strip of so many portfolios begin: ``(n_strips + 1, n_instruments)``, each row of it a boundary."""
         boundaries = np.append(np.arange(0, self.n_portfolios, portfolios), self.n_portfolios)

@@ -94,6 +94,14 @@ class LivePush:
 
     def _deliver(self, parcel: Parcel) -> Deliveries:
         deliveries: Deliveries = Counter()
+        try:
+            self._send(parcel, deliveries)
+        except Unavailable:
+            # Its rows could not be changed. That is this connection's trouble: the others go on, and the next call makes it good.
+            deliveries[Delivery.DROPPED] += 1
+        return +deliveries
+
+    def _send(self, parcel: Parcel, deliveries: Deliveries) -> None:
         for subscription in parcel.forbidden:
             self._refuse(subscription, deliveries)
         first = 0
@@ -112,7 +120,6 @@ class LivePush:
             # A connection that a crash forgot by halves is known by its subscriptions alone, so those go by their own name.
             for subscription in parcel.subscriptions:
                 self._connections.unsubscribe(parcel.connection.connection_id, subscription.topic)
-        return +deliveries
 
     def _refuse(self, subscription: Subscription, deliveries: Deliveries) -> None:
         text = error_message(no_such_channel(), channel=subscription.topic.channel)

@@ -121,7 +121,7 @@ class Marking(StreamLanes[BoardLane]):
         self._tell(lane)
         if repaired:
             _log.error("values on %s were not what its positions are worth; they are put right", lane.name)
-            lane.move(changed=True)
+            lane.move(True, lane.revision + 1)
         return lane
 
     def _take(self, lane: BoardLane, record: StreamRecord) -> None:
@@ -147,22 +147,24 @@ class Marking(StreamLanes[BoardLane]):
         check_block(session, block)
         (position,) = block.positions
         shown = lane.shown
+        # A board that was lost, or that another region keeps, goes on above all that anybody was sent of it.
+        revision = lane.revision + 1 if shown is not None else max(1, int(record.arrived * 1000))
         if shown is not None and is_before(session, shown.session):
             self.late += 1
             return
         if shown is None or shown.session.session_date != session.session_date:
-            shown = Shown(session, block.bucket, self._rows(session, block.bucket, lane.revision + 1), {})
+            shown = Shown(session, block.bucket, self._rows(session, block.bucket, revision), {})
             changed = True
         elif shown.covers(position):
             self.late += 1
             return
         else:
             changed = False
-        changed |= shown.rows.take(block, lane.revision + 1)
+        changed |= shown.rows.take(block, revision)
         shown.covered[position.shard] = position.last
         shown.as_of = max(shown.as_of, int(block.quotes.ts_event.max(initial=0)))
         lane.shown = shown
-        lane.move(changed)
+        lane.move(changed, revision)
         if lane.revision % self.prove_every == 0 or shown.as_of >= session.session_end:
             self._prove(lane, shown.rows)
 

@@ -100,6 +100,13 @@ class Broadcast:
         return Counter(self._deliver(subscription, text) for subscription in subscribers)
 
     def _deliver(self, subscription: Subscription, text: str) -> Delivery:
+        try:
+            return self._send(subscription, text)
+        except Unavailable:
+            # Its rows could not be changed. That is this connection's trouble: the others go on, and the next push makes it good.
+            return Delivery.DROPPED
+
+    def _send(self, subscription: Subscription, text: str) -> Delivery:
         connection, topic = subscription.connection, subscription.topic
         allowed = self._channels.may_see(topic, connection.principal)
         delivery = self._courier.send(connection, text if allowed else error_message(no_such_channel(), channel=topic.channel))

@@ -18,6 +18,7 @@ from daymark.book.holdings import ZERO, external_flows
 from daymark.book.models import Portfolio, PortfolioMark, PortfolioRecord, PositionMark
 from daymark.book.valuation import fixed_point, mark, values_in_cents
 from daymark.contracts.bucket_book import BucketBook
+from daymark.contracts.symbols import is_symbol
 from daymark.core.errors import InvalidInput
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
 from daymark.core.money import EXACT
@@ -56,12 +57,13 @@ class PortfolioRow:
 def live_prices(closes: Mapping[str, ClosingPrice], instruments: Mapping[str, Instrument]) -> dict[str, int]:
     """The closes that live marks begin at, in ten-thousandths by instrument id, sorted.
 
-    Left out are cash instruments, which have no ticks, and closes that the streams cannot state: not above zero, with more than
-    four decimals, or too large for int64 in 1e-9.
+    Left out are cash instruments, which have no ticks; ids that are no symbol of the streams: one of them would keep the ingest from
+    reading the whole session; and closes that the streams cannot state: not above zero, with more than four decimals, or too large
+    for int64 in 1e-9.
     """
     prices = {}
     for name, close in sorted(closes.items()):
-        if name not in instruments or instruments[name].kind is InstrumentKind.CASH:
+        if name not in instruments or instruments[name].kind is InstrumentKind.CASH or not is_symbol(name):
             continue
         try:
             price = int(fixed_point([close.price], name)[0])
@@ -108,8 +110,11 @@ def portfolio_row(
         NotPublished: a held instrument has no closing price; the field names it.
         InvalidInput: a lot names an instrument that does not exist, a price is not above zero or in another currency than the
             portfolio, a quantity has more than four decimals, a price is none that the streams can state, an amount does not fit
-            int64, a holding of class cash has a market price, or a target names an instrument that does not exist.
+            int64, a holding of class cash has a market price, a target names an instrument that does not exist, or the portfolio's
+            name holds what cannot be printed: no board could show the bucket.
     """
+    if not f"{record.portfolio.tenant}{record.portfolio.portfolio_id}".isprintable():
+        raise InvalidInput("a portfolio on a live board has a name of printable characters", field="portfolio_id")
     present = mark(record, closes, instruments, session_date)
     at_par = [row for row in present.positions if instruments[row.instrument_id].kind is InstrumentKind.CASH]
     opening = before.value + external_flows(record, session_date, after=before.session_date)
@@ -167,7 +172,7 @@ def _quantities(rows: Sequence[PositionMark], prices_1e4: Mapping[str, int]) -> 
         if row.asset_class not in CLASSES:
             raise InvalidInput(f"{row.instrument_id} has a market price although its class is cash: no live column shows it", field=where)
         if row.instrument_id not in prices_1e4:
-            raise InvalidInput(f"{row.instrument_id} closed at {row.price}, a price that the streams cannot state", field=where)
+            raise InvalidInput(f"{row.instrument_id} closed at {row.price}: the streams cannot state this id or price", field=where)
     units = fixed_point([row.quantity for row in rows], "quantities")
     values_in_cents(units, np.array([prices_1e4[row.instrument_id] for row in rows], dtype=np.int64))
     return {row.instrument_id: int(count) for row, count in zip(rows, units, strict=True)}

@@ -53,6 +53,11 @@ def s3_client(region: str, *, connect_seconds: float = 1.0, read_seconds: float 
     return client
 
 
+def live_s3_client(region: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.0, attempts: int = 2) -> S3Client:
+    """An S3 client for the live path, which gives up sooner: whatever is not answered comes again, and all behind it waits."""
+    return s3_client(region, connect_seconds=connect_seconds, read_seconds=read_seconds, attempts=attempts)
+
+
 def stepfunctions_client(region: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.0, attempts: int = 4) -> SFNClient:
     """A Step Functions client."""
     client: SFNClient = _client("stepfunctions", region, connect_seconds, read_seconds, attempts)
