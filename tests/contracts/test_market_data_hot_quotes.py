@@ -145,7 +145,7 @@ def test_a_hash_outlives_its_last_change_by_its_life(server):
 
 
 def test_a_cache_that_does_not_answer_is_unavailable():
-    lost = RedisHotQuotes(redis.Redis(unix_socket_path="/nonexistent/redis.sock"))
+    lost = RedisHotQuotes(redis_client("unix:///nonexistent/redis.sock"))
     with pytest.raises(Unavailable):
         lost.merge(latest(KO=((AT, 1, 1), NO_ROW)))
     with pytest.raises(Unavailable):

@@ -224,7 +224,7 @@ def test_a_token_that_is_ahead_of_the_board_begins_anew(played: LiveWorld) -> No
     risk = played.screens["risk"]
     for channel in risk.channels:
         bucket = str(risk.kept.resumes[channel]).partition("-")[0]
-        answer = risk.say(action="subscribe", channel=channel, resume=f"{bucket}-{10**9}")
+        answer = risk.say(action="subscribe", channel=channel, resume=f"{bucket}-{10**15}")
         assert (answer["type"], answer["restart"]) == ("snapshot", True)
     assert timeless(risk.kept.states) == timeless(played.shown["risk"])
 

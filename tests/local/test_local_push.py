@@ -160,11 +160,11 @@ def watch(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 def test_leaving_clears_what_was_kept_of_the_connection(installation: Installation) -> None:
-    until(lambda: not any(row.startswith(("CONNECTION", "TOPIC")) for row in rows(installation)))
+    until(lambda: not any(row.startswith(("CONNECTION", "ROOM")) for row in rows(installation)))
     with connected(installation, installation.user("risk", "northstar")) as socket:
         say(socket, action="subscribe", channel=f"day/{SESSION}")
-        assert sorted(row.partition("#")[0] for row in rows(installation) if not row.startswith("TICKET")) == ["CONNECTION", "TOPIC"]
-    until(lambda: not any(row.startswith(("CONNECTION", "TOPIC")) for row in rows(installation)))
+        assert sorted(row.partition("#")[0] for row in rows(installation) if not row.startswith("TICKET")) == ["CONNECTION", "ROOM"]
+    until(lambda: not any(row.startswith(("CONNECTION", "ROOM")) for row in rows(installation)))
 
 
 def test_rights_end_with_the_token(installation: Installation) -> None:
@@ -188,4 +188,4 @@ def test_rights_end_with_the_token(installation: Installation) -> None:
         assert say(socket, action="ping") == {"version": 1, "type": "expired"}
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=SECONDS)
-    until(lambda: not any(row.startswith(("CONNECTION", "TOPIC")) for row in rows(installation)))
+    until(lambda: not any(row.startswith(("CONNECTION", "ROOM")) for row in rows(installation)))

@@ -51,7 +51,7 @@ def check_rows(replay: TickReplay, records: list[tuple[str, bytes]]) -> None:
 def ticking() -> Any:
     """Seconds that pass by being asked for: pacing without waiting for long."""
     moments = count()
-    return lambda: next(moments) * 0.01
+    return lambda: next(moments) * 0.05
 
 
 def test_every_tick_is_sent_once_in_order_and_counted_and_pictures_have_something_to_move_by():
