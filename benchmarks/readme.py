@@ -10,13 +10,16 @@ from benchmarks.recording import RESULTS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 HEADING = "## Figures\n"
+NOTE = """Written by `make bench`; one section per machine. None of these is a figure of the real cloud, whose own share of a tick's way
+to the screen is budgeted in [Architecture](docs/architecture.md#stream).
+"""
 # Which layer a file's figures belong to; a reader must never take one for another.
 LAYERS = {"local-day": "emulated", "live-path-emulated": "emulated", "functions": "this machine", "operations": "this machine"}
 
 
 def table() -> str:
     """One section per machine, one row per figure."""
-    parts = [HEADING, "Written by `make bench`; one section per machine. None of these is a figure of the real cloud.\n"]
+    parts = [HEADING, NOTE]
     for machine in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
         parts.append(f"### {machine.name}\n")
         parts.append("| figure | measured | goal | best peer | layer |\n| --- | ---: | ---: | ---: | --- |")
