@@ -69,11 +69,13 @@ class PlainGate:
         if row["publisher"] not in PUBLISHERS:
             return Verdict.UNKNOWN_PUBLISHER
         key = row["publisher"], row["instrument"]
+        verdict, level = self.alone(row)
+        if verdict is not Verdict.TAKEN:
+            return verdict
         if row["sequence"] <= self.last.get(key, -1):
             return Verdict.REPEATED
         self.last[key] = row["sequence"]
-        verdict, level = self.alone(row)
-        return self.in_band(key, level) if verdict is Verdict.TAKEN else verdict
+        return self.in_band(key, level)
 
     @staticmethod
     def alone(row):
@@ -157,11 +159,14 @@ def test_any_cut_into_blocks_gives_the_same_verdicts_and_the_same_state(listed, 
 @given(st.lists(rows(), max_size=40), st.integers(0, 40))
 def test_a_replay_from_any_place_takes_nothing_twice(listed, start):
     ticks, gate, hot = ticks_of(listed), new_gate(), HotQuotes(SYMBOLS)
-    hot.take(ticks, gate.judge(ticks)[1])
-    before = state_of(gate, hot)
-    verdicts, taken, _ = gate.judge(ticks.take(slice(min(start, len(ticks)), None)))
+    first, taken, _ = gate.judge(ticks)
+    hot.take(ticks, taken)
+    before, start = state_of(gate, hot), min(start, len(ticks))
+    verdicts, taken, _ = gate.judge(ticks.take(slice(start, None)))
     assert len(taken) == 0
-    assert set(verdicts.tolist()) <= {Verdict.REPEATED, Verdict.UNKNOWN_SYMBOL, Verdict.UNKNOWN_PUBLISHER}
+    # What is bad by itself is so again; the others have been sent.
+    sent = {Verdict.TAKEN, Verdict.REPEATED, Verdict.OUTSIDE_BAND}
+    assert verdicts.tolist() == [Verdict.REPEATED if one in sent else one for one in first.tolist()[start:]]
     assert state_of(gate, hot) == before
 
 
@@ -210,6 +215,17 @@ def test_the_edge_of_the_band_is_inside():
 
 def test_a_symbol_without_a_reference_takes_its_first_price():
     assert named([quote(1, 999 * ONE, instrument=1), quote(2, 1 * ONE, instrument=1)]) == ["TAKEN", "OUTSIDE_BAND"]
+
+
+@pytest.mark.parametrize("bad", [{"bid": -7}, {"bid": UNDEFINED_PRICE}, {"ts_event": CLOSE + 1, "ts_recv": CLOSE + 1}])
+def test_a_row_that_is_bad_by_itself_mutes_nobody_whatever_sequence_it_claims(bad):
+    assert named([quote(1, 100 * ONE), quote(2**32 - 1, 100 * ONE, **bad), quote(2, 100 * ONE)])[::2] == ["TAKEN", "TAKEN"]
+
+
+def test_a_bad_price_that_is_repeated_does_not_speak_for_itself():
+    """Three refusals make the next price believed; the others here are the first one again."""
+    rows = [quote(1, 100 * ONE), *[quote(2, 300 * ONE)] * 5, quote(3, 100 * ONE)]
+    assert named(rows) == ["TAKEN", "OUTSIDE_BAND", *["REPEATED"] * 4, "TAKEN"]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class TickStream:
 
     def count_again(self, rows: list[dict]) -> None:
         for row in rows:
-            if row["fate"].startswith("UNKNOWN"):
+            if row["fate"] != "TAKEN":
                 self.fate.refused[(*identity(row), row["fate"])] += 1
             else:
                 self.fate.repeated += 1
@@ -155,8 +155,12 @@ class TickStream:
         if rng.random() < 0.12:
             row |= {"fate": rng.choice(BAD_ROWS), "action": Action.MODIFY, "bid": bid, "ask": bid + ONE // 10, "price": UNDEFINED_PRICE}
             row |= self.spoiled(row, key)
-        self.next_sequence[row["publisher"], row["symbol"]] += rng.choice((1, 1, 2))
-        row["sequence"] = self.next_sequence[row["publisher"], row["symbol"]]
+        if row["fate"] != "TAKEN" and rng.random() < 0.3:
+            # A bad row may claim to be the last one there will ever be.
+            row["sequence"] = 2**32 - 1 - rng.randrange(1_000)
+        else:
+            self.next_sequence[row["publisher"], row["symbol"]] += rng.choice((1, 1, 2))
+            row["sequence"] = self.next_sequence[row["publisher"], row["symbol"]]
         self.settle(row)
         return row
 

@@ -1,9 +1,11 @@
 """The tick gate: every row of a block is taken or refused for one named reason, the same however the stream is cut into blocks.
 
-Rows are judged in this order: known symbol and publisher, not older than what the publisher sent before, a price at all, prices
-above zero, not crossed, spread and trade price in reason, time inside the session and neither future nor stale, and last the band
-around the publisher's own last good price. A refused price moves no reference; after :attr:`TickRules.reanchor_after` refusals in
-a row the price is believed to have moved, and the next one becomes the reference. What a block check proves of all rows at once
+Rows are judged in this order: known symbol and publisher, a price at all, prices in range, not crossed, spread and trade price in
+reason, time inside the session and neither future nor stale; then, not older than what the publisher sent before; and last the band
+around the publisher's own last good price. A row that is bad by itself leaves nothing behind, whatever sequence it claims: it must not
+make repeats of the good ones that follow. One outside the band counts as sent, so that its repetition does not speak for its price. A
+refused price moves no reference; after :attr:`TickRules.reanchor_after` refusals in a row the price is believed to have moved, and the
+next one becomes the reference. What a block check proves of all rows at once
 (:mod:`~daymark.market_data.block_check`) is not asked of each.
 """
 
@@ -80,12 +82,13 @@ class TickGate:
         proven = proven_levels(ticks, self.rules) if self._block_checks else None
         verdicts, level_x2 = self._alone(ticks) if proven is None else (np.zeros(len(ticks), dtype=np.uint8), proven)
         rows, key = self._ordered(ticks, verdicts)
+        if proven is None:
+            fine = verdicts[rows] == _TAKEN
+            rows, key = rows[fine], key[fine]
         fresh = self._is_fresh(ticks.sequence.take(rows), key)
         if not fresh.all():
             verdicts[rows[~fresh]] = Verdict.REPEATED
-        if proven is None or not fresh.all():
-            fine = verdicts[rows] == _TAKEN
-            rows, key = rows[fine], key[fine]
+            rows, key = rows[fresh], key[fresh]
         inside = self._within_band(key, level_x2.take(rows))
         if not inside.all():
             verdicts[rows[~inside]] = Verdict.OUTSIDE_BAND
