@@ -214,12 +214,23 @@ class Deaf:
 
 def test_a_telling_that_fails_does_not_fail_the_batch_and_is_made_good(stores):
     worker = stores.worker()
-    worker.outlets = replace(worker.outlets, announcer=Deaf(stores, 2))
+    worker.outlets = replace(worker.outlets, announcer=Deaf(stores, 1))
     assert worker.take([record(1, block(1, 1, quote("KO", price=46 * ONE)))]) == DONE
     assert (stores.board().revision, stores.told()) == (1, [])
     # Nothing moves, and the word still goes out.
     worker.take([record(2, b"x")])
     assert stores.told() == [(1, 1)]
+
+
+def test_a_silent_bus_is_asked_once_a_batch_however_many_lanes_have_something_to_tell(stores):
+    worker, bus = stores.worker(), Deaf(stores, 1_000)
+    worker.outlets = replace(worker.outlets, announcer=bus)
+    both = [record(1, block(1, 1, quote("KO", price=46 * ONE))), record(2, block(2, 1, quote("KO", price=46 * ONE)))]
+    assert worker.take(both) == DONE
+    assert bus.failures == 999
+    bus.failures = 0
+    worker.take([record(3, b"x")])
+    assert sorted(stores.told()) == [(1, 1), (2, 1)]
 
 
 def test_a_board_whose_worker_died_before_it_told_is_told_when_its_batch_comes_again(stores):

@@ -12,10 +12,10 @@ saved first and told of afterwards, so nobody hears of a revision that cannot be
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from daymark.contracts.bucket_book import BucketBook
 from daymark.contracts.live_board import decode_board, encode_board
@@ -71,6 +71,12 @@ class Marking(StreamLanes[BoardLane]):
         self.sessions, self.outlets, self.prove_every = sessions, outlets, prove_every
         self.late = self.refused = 0
         self._opened: dict[date, LiveSession] = {}
+        self._is_bus_silent = False
+
+    def take(self, records: Sequence[StreamRecord]) -> Mapping[str, Any]:
+        """See ``StreamLanes.take``."""
+        self._is_bus_silent = False
+        return super().take(records)
 
     def commit(self) -> None:
         """Save every board that went on, and tell of those that moved.
@@ -87,16 +93,18 @@ class Marking(StreamLanes[BoardLane]):
         self._tell(lane)
 
     def _tell(self, lane: BoardLane) -> None:
-        """Tell that the stored board moved. A telling that fails is tried with the next save and never fails the batch.
+        """Tell that the stored board moved. A telling that fails is made good with the next batch and never fails this one.
 
-        The board stands and is the truth: doing the batch again would change nothing on it, and whoever reads it finds everything.
+        The board stands and is the truth: doing the batch again would change nothing on it, and whoever reads it finds everything. A bus
+        that did not answer once is not asked again in the same batch, whose other lanes would all wait for it.
         """
-        if not lane.is_untold or lane.shown is None:
+        if self._is_bus_silent or not lane.is_untold or lane.shown is None:
             return
         try:
             self.outlets.announcer.announce(MarksMoved(lane.shown.bucket, lane.revision))
             lane.is_untold = False
         except DaymarkError as failure:
+            self._is_bus_silent = True
             _log.warning("revision %d of %s was not told: %s", lane.revision, lane.name, failure.message)
 
     def _snapshot_name(self, lane: str) -> str:
