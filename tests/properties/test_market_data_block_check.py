@@ -14,7 +14,7 @@ from daymark.contracts.ticks import COLUMNS, Ticks
 from daymark.market_data.block_check import proven_levels, steps_hold
 from daymark.market_data.conflation import HotQuotes
 from daymark.market_data.tick_gate import TickGate, TickRules, Verdict
-from daymark.market_data.tick_rules import HIGHEST
+from daymark.market_data.tick_rules import ANY_TIME, HIGHEST
 
 ONE = 1_000_000_000
 CENT = ONE // 100
@@ -64,11 +64,11 @@ DIRT = st.one_of(
 )
 
 
-def passed(blocks, references, block_checks):
+def passed(blocks, references, block_checks, received_by):
     gate = TickGate(RULES, SYMBOLS, PUBLISHERS, references, block_checks=block_checks)
     hot, seen = HotQuotes(SYMBOLS), []
     for block in blocks:
-        verdicts, rows, keys = gate.judge(block)
+        verdicts, rows, keys = gate.judge(block, received_by)
         symbols, superseded = hot.take(block, rows, keys)
         seen += [verdicts.tolist(), rows.tolist(), keys.tolist(), symbols.tolist(), superseded]
         seen += [array.tolist() for array in (gate.last_sequence, gate.reference_x2, gate.refused_in_a_row)]
@@ -83,8 +83,9 @@ def passed(blocks, references, block_checks):
     st.integers(0, 2**32),
     st.lists(st.tuples(st.integers(0, 60), DIRT), max_size=3),
     st.lists(st.sampled_from([0, 92 * ONE, 100 * ONE, 109 * ONE, 130 * ONE]), min_size=SYMBOLS, max_size=SYMBOLS),
+    st.sampled_from([ANY_TIME, ANY_TIME, OPEN + 5_050, OPEN + 4_000]),
 )
-def test_checks_change_no_verdict_and_no_state(sizes, seed, dirt, references):
+def test_checks_change_no_verdict_and_no_state(sizes, seed, dirt, references, received_by):
     ticks = clean(sum(sizes), seed)
     for row, (name, value) in dirt if len(ticks) else ():
         for part in ("bid", "ask", "price") if name == "quote" else (name,):
@@ -92,7 +93,7 @@ def test_checks_change_no_verdict_and_no_state(sizes, seed, dirt, references):
     ends = np.cumsum(sizes).tolist()
     blocks = [ticks.take(slice(first, last)) for first, last in zip([0, *ends], ends, strict=False)]
     known = np.array(references, np.int64)
-    assert passed(blocks, known, True) == passed(blocks, known, False)
+    assert passed(blocks, known, True, received_by) == passed(blocks, known, False, received_by)
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32))
@@ -101,6 +102,14 @@ def test_a_clean_block_is_proven_without_looking_at_a_row_alone(n_rows, seed):
     gate = TickGate(RULES, SYMBOLS, PUBLISHERS, np.full(SYMBOLS, 100 * ONE))
     gate._alone = gate._walk = None
     assert gate.judge(ticks)[0].tolist() == [Verdict.TAKEN] * n_rows
+
+
+def test_no_row_is_proven_that_was_received_after_its_block_arrived():
+    ticks = changed(clean(2, 1), 1, "ts_recv", OPEN + 4_000)
+    assert proven_levels(ticks, RULES, OPEN + 4_000) is not None
+    late = changed(ticks, 1, "ts_recv", OPEN + 4_001)
+    assert proven_levels(late, RULES, OPEN + 4_000) is None
+    assert proven_levels(late, RULES) is not None
 
 
 @pytest.mark.parametrize(

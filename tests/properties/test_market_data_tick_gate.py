@@ -14,6 +14,7 @@ from daymark.contracts.ticks import COLUMNS, Ticks
 from daymark.core.errors import InvalidInput
 from daymark.market_data.conflation import HotQuotes, LatestRows
 from daymark.market_data.tick_gate import TickGate, TickRules, Verdict
+from daymark.market_data.tick_rules import ANY_TIME
 
 ONE = 1_000_000_000
 OPEN, CLOSE = 1_517_841_000 * ONE, 1_517_864_400 * ONE  # 2018-02-05 09:30 and 16:00 in New York
@@ -26,6 +27,8 @@ PRICE = st.one_of(
     st.integers(-2, 2000).map(lambda units: units * ONE),
     st.sampled_from([UNDEFINED_PRICE, UNDEFINED_PRICE - 1, -(2**63), 0]),
 )
+# When a stream may have taken the blocks: any time, or while the rows below are under way.
+RECEIVED_BY = st.sampled_from([ANY_TIME, ANY_TIME, OPEN + 5_000, OPEN + 6])
 TIME = st.one_of(st.integers(OPEN, OPEN + 12), st.sampled_from([0, OPEN - 1, CLOSE, CLOSE + 1, 2**63, UNDEFINED_TIME]))
 
 
@@ -60,8 +63,9 @@ def ticks_of(listed):
 class PlainGate:
     """The same rules, one row after the other, in Python's own integers."""
 
-    def __init__(self):
+    def __init__(self, received_by):
         self.last, self.reference, self.refused = {}, {}, {}
+        self.received_by = received_by
 
     def judge(self, row):
         if row["instrument"] >= SYMBOLS:
@@ -77,8 +81,7 @@ class PlainGate:
         self.last[key] = row["sequence"]
         return self.in_band(key, level)
 
-    @staticmethod
-    def alone(row):
+    def alone(self, row):
         bid, ask, price, event, received = (row[name] for name in ("bid", "ask", "price", "ts_event", "ts_recv"))
         quoted = bid != UNDEFINED_PRICE and ask != UNDEFINED_PRICE
         traded = row["action"] == Action.TRADE and price != UNDEFINED_PRICE
@@ -96,7 +99,7 @@ class PlainGate:
             return Verdict.OUTSIDE_SESSION, 0
         # An undefined or absurd receipt wraps to a number of its own; it is refused one way or the other.
         late = (received - event + 2**63) % 2**64 - 2**63
-        if late < -RULES.ahead_ns:
+        if late < -RULES.ahead_ns or received > self.received_by:
             return Verdict.FUTURE, 0
         if late > RULES.age_ns:
             return Verdict.STALE, 0
@@ -122,12 +125,12 @@ def state_of(gate, hot):
     return [array.tolist() for array in kept]
 
 
-def run(ticks, cuts):
+def run(ticks, cuts, received_by=ANY_TIME):
     gate, hot = new_gate(), HotQuotes(SYMBOLS)
     verdicts, superseded, kept = [], 0, 0
     for start, end in zip([0, *cuts], [*cuts, len(ticks)], strict=True):
         block = ticks.take(slice(start, end))
-        judged, taken, key = gate.judge(block)
+        judged, taken, key = gate.judge(block, received_by)
         assert sorted(taken.tolist()) == np.flatnonzero(judged == Verdict.TAKEN).tolist()
         slots = {number: slot for slot, number in enumerate(PUBLISHERS)}
         expected = [slots[int(block.publisher[row])] * SYMBOLS + int(block.instrument[row]) for row in taken]
@@ -141,19 +144,19 @@ def run(ticks, cuts):
 
 
 @settings(max_examples=400)
-@given(st.lists(rows(), max_size=40))
-def test_every_verdict_is_that_of_the_plain_loop(listed):
-    plain = PlainGate()
-    verdicts, _, taken = run(ticks_of(listed), [])
+@given(st.lists(rows(), max_size=40), RECEIVED_BY)
+def test_every_verdict_is_that_of_the_plain_loop(listed, received_by):
+    plain = PlainGate(received_by)
+    verdicts, _, taken = run(ticks_of(listed), [], received_by)
     assert [Verdict(one).name for one in verdicts] == [plain.judge(row).name for row in listed]
     assert taken == verdicts.count(Verdict.TAKEN)
 
 
 @settings(max_examples=300)
-@given(st.lists(rows(), max_size=40), st.lists(st.integers(0, 40), max_size=6))
-def test_any_cut_into_blocks_gives_the_same_verdicts_and_the_same_state(listed, cuts):
+@given(st.lists(rows(), max_size=40), st.lists(st.integers(0, 40), max_size=6), RECEIVED_BY)
+def test_any_cut_into_blocks_gives_the_same_verdicts_and_the_same_state(listed, cuts, received_by):
     ticks = ticks_of(listed)
-    assert run(ticks, sorted(min(cut, len(ticks)) for cut in cuts))[:2] == run(ticks, [])[:2]
+    assert run(ticks, sorted(min(cut, len(ticks)) for cut in cuts), received_by)[:2] == run(ticks, [], received_by)[:2]
 
 
 @given(st.lists(rows(), max_size=40), st.integers(0, 40))
@@ -222,6 +225,34 @@ def test_a_row_that_is_bad_by_itself_mutes_nobody_whatever_sequence_it_claims(ba
     assert named([quote(1, 100 * ONE), quote(2**32 - 1, 100 * ONE, **bad), quote(2, 100 * ONE)])[::2] == ["TAKEN", "TAKEN"]
 
 
+def test_a_publisher_whose_clock_is_fast_holds_no_symbol_at_a_price_of_the_future():
+    """Its row of noon comes at 09:30; the good row after it would be the older one, and so would all until noon."""
+    noon = {"ts_event": OPEN + 9_000 * ONE, "ts_recv": OPEN + 9_000 * ONE}
+    ticks = ticks_of([quote(1, 101 * ONE, **noon), quote(2, 102 * ONE)])
+    taken_at = RULES.received_by(OPEN // ONE)
+    for received_by, verdicts, bid in (
+        (taken_at, ["FUTURE", "TAKEN"], 102 * ONE - ONE // 100),
+        (ANY_TIME, ["TAKEN", "TAKEN"], 101 * ONE - ONE // 100),
+    ):
+        gate, hot = new_gate(), HotQuotes(SYMBOLS)
+        found, taken, key = gate.judge(ticks, received_by)
+        hot.take(ticks, taken, key)
+        assert [Verdict(one).name for one in found] == verdicts
+        assert hot.quotes.columns["bid"][0] == bid
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(0, "TAKEN"), (1, "FUTURE")])
+def test_a_receipt_may_lie_a_little_after_the_arrival_because_clocks_differ(late, verdict):
+    """The stream took the block at the open, and a second is allowed: 09:30:01."""
+    now = {"ts_event": OPEN + ONE + late, "ts_recv": OPEN + ONE + late}
+    verdicts, _, _ = new_gate().judge(ticks_of([quote(1, 100 * ONE, **now)]), RULES.received_by(OPEN / ONE))
+    assert [Verdict(one).name for one in verdicts] == [verdict]
+
+
+def test_an_arrival_that_no_receipt_can_pass_bounds_nothing():
+    assert RULES.received_by(253_402_300_799.0) == RULES.received_by(0.0) == 2**64 - 1
+
+
 def test_a_bad_price_that_is_repeated_does_not_speak_for_itself():
     """Three refusals make the next price believed; the others here are the first one again."""
     rows = [quote(1, 100 * ONE), *[quote(2, 300 * ONE)] * 5, quote(3, 100 * ONE)]
@@ -270,6 +301,7 @@ def test_no_rows_change_nothing():
         ({"reanchor_after": 0}, "reanchor_after"),
         ({"age_ns": 0}, "age_ns"),
         ({"ahead_ns": 0}, "ahead_ns"),
+        ({"skew_ns": 0}, "skew_ns"),
     ],
 )
 def test_rules_that_mean_nothing_are_refused_by_name(wrong, field):

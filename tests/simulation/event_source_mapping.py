@@ -26,6 +26,7 @@ class Sent:
     partition_key: str
     content: bytes
     at: int = 0
+    arrived: float = 1607497475.0
 
 
 @dataclass
@@ -92,7 +93,7 @@ def kinesis_event(shard_id: str, records: list[Sent]) -> dict[str, Any]:
                     "partitionKey": record.partition_key,
                     "sequenceNumber": str(record.sequence),
                     "data": base64.b64encode(record.content).decode(),
-                    "approximateArrivalTimestamp": 1607497475.0,
+                    "approximateArrivalTimestamp": record.arrived,
                 },
                 "eventSource": "aws:kinesis",
                 "eventVersion": "1.0",

@@ -29,9 +29,10 @@ MAX_ROWS, MAX_BYTES = 40, 20_000
 TABLE = SymbolTable.of([*SYMBOLS, "ZZZ"])
 POISON = ("magic", "flipped bit", "cut short", "later version", "other kind", "other session", "market ticks", "too long", "too many rows")
 BAD_ROWS = (
-    *("NO_PRICE", "NOT_POSITIVE", "CROSSED", "WIDE_SPREAD", "OFF_MARKET", "OUTSIDE_SESSION", "FUTURE", "STALE"),
+    *("NO_PRICE", "NOT_POSITIVE", "CROSSED", "WIDE_SPREAD", "OFF_MARKET", "OUTSIDE_SESSION", "FUTURE", "FAST CLOCK", "STALE"),
     *("UNKNOWN_PUBLISHER", "UNKNOWN_SYMBOL"),
 )
+VERDICTS = {"FAST CLOCK": "FUTURE"}
 
 SESSION = TickSession(
     session_date=DAY,
@@ -68,7 +69,7 @@ class TickStream:
         self.fate = Fate()
         # Numbers gain a digit on the way, so that who compares them as texts goes astray.
         self.sequence = 10**55 - rng.randrange(1, 40 * size)
-        self.at = OPEN + ONE
+        self.at = OPEN + 100 * ONE
         self.next_sequence: Counter = Counter()
         self.earlier: list[tuple[str, list[dict]]] = []
         self.reshards: Counter = Counter()
@@ -118,7 +119,7 @@ class TickStream:
             content = encode_block(TickBlock(ticks_of(rows), TABLE, DAY, synthetic=True))
             self.fate.rows += len(rows)
             self.owners[self.sequence] = [identity(row) for row in rows]
-        self.open[key].records.append(Sent(self.sequence, KEYS[key], content, at))
+        self.open[key].records.append(Sent(self.sequence, KEYS[key], content, at, self.at / ONE))
 
     def count_again(self, rows: list[dict]) -> None:
         for row in rows:
@@ -155,6 +156,7 @@ class TickStream:
         if rng.random() < 0.12:
             row |= {"fate": rng.choice(BAD_ROWS), "action": Action.MODIFY, "bid": bid, "ask": bid + ONE // 10, "price": UNDEFINED_PRICE}
             row |= self.spoiled(row, key)
+            row["fate"] = VERDICTS.get(row["fate"], row["fate"])
         if row["fate"] != "TAKEN" and rng.random() < 0.3:
             # A bad row may claim to be the last one there will ever be.
             row["sequence"] = 2**32 - 1 - rng.randrange(1_000)
@@ -174,7 +176,8 @@ class TickStream:
             "OFF_MARKET": {"action": Action.TRADE, "price": row["ask"] + ONE},
             "OUTSIDE_SESSION": {"ts_event": CLOSE + 1, "ts_recv": CLOSE + 2},
             "FUTURE": {"ts_recv": row["ts_event"] - ONE},
-            "STALE": {"ts_recv": row["ts_event"] + 61 * ONE},
+            "FAST CLOCK": {"ts_event": self.at + 600 * ONE, "ts_recv": self.at + 600 * ONE},
+            "STALE": {"ts_event": row["ts_event"] - 61 * ONE},
             "UNKNOWN_PUBLISHER": {"publisher": 9},
             "UNKNOWN_SYMBOL": {"symbol": foreign},
         }[row["fate"]]

@@ -284,7 +284,9 @@ def without_faults(stream: TickStream) -> str:
     # Buckets are no part of the state.
     worker = Ingest(replace(SESSION, buckets={}), Outlets(objects, objects, MemoryHotQuotes(), MemoryQuoteStream(), snapshots))
     for shard in stream.shards:
-        worker.take([StreamRecord(shard.shard_id, sent.sequence, sent.partition_key, sent.content) for sent in shard.records])
+        worker.take(
+            [StreamRecord(shard.shard_id, sent.sequence, sent.partition_key, sent.content, arrived=sent.arrived) for sent in shard.records]
+        )
     world = World.__new__(World)
     world.snapshots = snapshots
     return world.state_hash()

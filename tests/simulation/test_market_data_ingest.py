@@ -101,7 +101,7 @@ def test_poison_is_set_aside_and_its_shard_goes_on(poison):
             else:
                 again = good[sequence % len(good)]
                 rows += len(stream.owners[again.sequence])
-                batch.append(StreamRecord("shardId-0", sequence, KEYS[0], again.content))
+                batch.append(StreamRecord("shardId-0", sequence, KEYS[0], again.content, arrived=again.arrived))
         assert worker.take(batch) == {"batchItemFailures": []}
     lane = Lane(SESSION, KEYS[0], KEYS[0])
     restore_snapshot(lane, *snapshots.load(f"{DAY}/{KEYS[0]}"))

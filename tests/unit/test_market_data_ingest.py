@@ -124,6 +124,16 @@ def test_refused_rows_go_into_one_object_with_their_reasons(stores):
     assert stores.lane().account == Account(records=1, rows=5, applied=1, quarantined=3, repeated=1)
 
 
+def test_a_row_received_after_its_record_arrived_is_refused_and_the_good_row_after_it_stands(stores):
+    """The stream took the record at the open; the first publisher says it is ten minutes later."""
+    fast = tick("KO", 1, 47 * ONE, after=600 * ONE)
+    sent = replace(record(12, fast, tick("KO", 1, 46 * ONE, publisher=2)), arrived=OPEN / ONE)
+    stores.worker().take([sent])
+    (key,) = stores.quarantine.keys()
+    assert Quarantined.decode(stores.quarantine.get(key)).reasons == {"FUTURE": [0]}
+    assert stores.hot.read(["KO"])["KO"].bid == 46 * ONE
+
+
 @pytest.mark.parametrize(
     ("poison", "field"),
     [
@@ -352,7 +362,12 @@ def test_what_is_no_quarantined_entry_is_refused(content):
 
 @pytest.mark.parametrize(
     ("mine", "other"),
-    [(b'"version":1', b'"version":2'), (b'"kind":"record"', b'"kind":"table"'), (b'"sequence":"7"', b'"sequence":Infinity')],
+    [
+        (b'"version":1', b'"version":2'),
+        (b'"kind":"record"', b'"kind":"table"'),
+        (b'"sequence":"7"', b'"sequence":Infinity'),
+        (b'"payload":"eA=="', b'"payload":"e!A=="'),
+    ],
 )
 def test_an_entry_of_another_version_or_kind_is_refused(mine, other):
     content = Quarantined("record", "shardId-0", 7, "a", {}, b"x").encode()

@@ -52,13 +52,19 @@ def live(session_date):
     )
 
 
-def record(sequence, session_date, bid=46, arrived=LATE_MONDAY):
-    """One quote of KO, one hundredth wide."""
+def record(sequence, session_date, bid=46, arrived=None):
+    """One quote of KO, one hundredth wide, which arrives late on Monday or, of a later session, at once."""
     row = dict.fromkeys(COLUMNS, 0) | {"instrument": TABLE.number("KO"), "publisher": 1, "sequence": sequence, "action": Action.MODIFY}
     at = OPENS[session_date] + sequence
     row |= {"ts_event": at, "ts_recv": at, "bid": bid * ONE, "ask": bid * ONE + ONE // 100, "price": UNDEFINED_PRICE}
     ticks = Ticks(**{name: np.array([row[name]], dtype) for name, dtype in COLUMNS.items()})
-    return StreamRecord("shardId-0", sequence, "ticks-0000", encode_block(TickBlock(ticks, TABLE, session_date, True)), arrived=arrived)
+    return StreamRecord(
+        "shardId-0",
+        sequence,
+        "ticks-0000",
+        encode_block(TickBlock(ticks, TABLE, session_date, True)),
+        arrived=arrived or max(LATE_MONDAY, at / ONE),
+    )
 
 
 def junk(sequence, content=b"junk", arrived=LATE_MONDAY):

@@ -6,7 +6,8 @@ Sufficient, rule by rule; whatever is not proven is judged row by row instead, s
   so every row is quoted, and no sum below leaves 64 bits. The least ``ask - bid`` is not negative.
 - *spread*: the widest spread is in reason even of the lowest level; if it is not, each spread is held against its own level.
 - *trades*: each price (few rows are trades) is at least the lowest, defined and no further outside its quote than the quote is wide.
-- *times*: the earliest and the latest event lie in the session, the shortest and the longest way to the receiver in reason.
+- *times*: the earliest and the latest event lie in the session, the shortest and the longest way to the receiver in reason, and
+  the latest receipt is not after the stream took the block.
 - *band*: ordered by publisher and symbol, the longest step from one row to the next of its key is inside the band of the lowest
   level; each key's first row is inside the band of its reference, where a count of refusals is of no consequence. As every row is
   then taken, the row before is the last good price.
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from daymark.contracts.dbn_records import Action
 from daymark.contracts.ticks import Ticks
-from daymark.market_data.tick_rules import HIGHEST, LOWEST, TickRules
+from daymark.market_data.tick_rules import ANY_TIME, HIGHEST, LOWEST, TickRules
 
 # A plain number: columns are compared with a member of an enumeration ten times as slowly.
 _TRADE = Action.TRADE.value
@@ -29,9 +30,9 @@ _TRADE = Action.TRADE.value
 Integers = npt.NDArray[np.int64]
 
 
-def proven_levels(ticks: Ticks, rules: TickRules) -> Integers | None:
+def proven_levels(ticks: Ticks, rules: TickRules, received_by: int = ANY_TIME) -> Integers | None:
     """Twice the middle of every row's quote, ``(n,)``, if each row by itself is proven good; else, or without rows, ``None``."""
-    if not len(ticks) or not _times_hold(ticks, rules):
+    if not len(ticks) or not _times_hold(ticks, rules, received_by):
         return None
     bid, ask = ticks.bid, ticks.ask
     if min(bid.min(), ask.min()) < LOWEST or max(bid.max(), ask.max()) > HIGHEST:
@@ -58,8 +59,10 @@ def steps_hold(level_x2: Integers, heads: npt.NDArray[np.intp], band: float) -> 
     return max(int(steps.max()), -int(steps.min())) <= band * int(level_x2.min())
 
 
-def _times_hold(ticks: Ticks, rules: TickRules) -> bool:
+def _times_hold(ticks: Ticks, rules: TickRules, received_by: int) -> bool:
     if ticks.ts_event.min() < rules.session_start or ticks.ts_event.max() > rules.session_end:
+        return False
+    if received_by < ANY_TIME and int(ticks.ts_recv.max()) > received_by:
         return False
     late = (ticks.ts_recv - ticks.ts_event).view(np.int64)
     return bool(late.min() >= -rules.ahead_ns and late.max() <= rules.age_ns)

@@ -91,7 +91,7 @@ class Ingest(StreamLanes[Lane]):
             self._quarantine(record, Quarantined.record(record, error))
             lane.refuse_record()
         else:
-            self._keep(record, block, lane.take(block))
+            self._keep(record, block, lane.take(block, record.arrived))
         lane.advance(record.sequence)
 
     def _read(self, record: StreamRecord) -> TickBlock:

@@ -115,10 +115,10 @@ class Lane:
         """Count a record that could not be read."""
         self.account = replace(self.account, refused_records=self.account.refused_records + 1)
 
-    def take(self, block: TickBlock) -> Judged:
-        """Judge a block's rows, conflate the good ones, and count them all."""
+    def take(self, block: TickBlock, arrived: float = 0.0) -> Judged:
+        """Judge a block's rows, conflate the good ones, and count them all; ``arrived`` as in ``StreamRecord``."""
         ticks = replace(block.ticks, instrument=self._lane_numbers(block.symbols)[block.ticks.instrument])
-        verdicts, rows, keys = self.gate.judge(ticks)
+        verdicts, rows, keys = self.gate.judge(ticks, self.session.rules.received_by(arrived))
         changed, superseded = self.hot.take(ticks, rows, keys)
         self._changed[changed] = True
         # A row that changes no price may still add a publisher to those the quote rests on.

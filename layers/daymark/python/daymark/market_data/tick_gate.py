@@ -1,12 +1,12 @@
 """The tick gate: every row of a block is taken or refused for one named reason, the same however the stream is cut into blocks.
 
 Rows are judged in this order: known symbol and publisher, a price at all, prices in range, not crossed, spread and trade price in
-reason, time inside the session and neither future nor stale; then, not older than what the publisher sent before; and last the band
-around the publisher's own last good price. A row that is bad by itself leaves nothing behind, whatever sequence it claims: it must not
-make repeats of the good ones that follow. One outside the band counts as sent, so that its repetition does not speak for its price. A
-refused price moves no reference; after :attr:`TickRules.reanchor_after` refusals in a row the price is believed to have moved, and the
-next one becomes the reference. What a block check proves of all rows at once
-(:mod:`~daymark.market_data.block_check`) is not asked of each.
+reason, time inside the session and neither future (the event by its receipt, the receipt by the stream's own clock) nor stale; then,
+not older than what the publisher sent before; and last the band around the publisher's own last good price. A row that is bad by
+itself leaves nothing behind, whatever sequence it claims: it must not make repeats of the good ones that follow. One outside the band
+counts as sent, so that its repetition does not speak for its price. A refused price moves no reference; after
+:attr:`TickRules.reanchor_after` refusals in a row the price is believed to have moved, and the next one becomes the reference. What a
+block check proves of all rows at once (:mod:`~daymark.market_data.block_check`) is not asked of each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from daymark.contracts.dbn_records import UNDEFINED_PRICE, Action
 from daymark.contracts.ticks import Ticks
 from daymark.core.errors import InvalidInput
 from daymark.market_data.block_check import proven_levels, steps_hold
-from daymark.market_data.tick_rules import HIGHEST, LOWEST, TickRules, Verdict
+from daymark.market_data.tick_rules import ANY_TIME, HIGHEST, LOWEST, TickRules, Verdict
 
 __all__ = ["TickGate", "TickRules", "Verdict"]
 
@@ -72,15 +72,19 @@ class TickGate:
         self.reference_x2 = np.tile(references.astype(np.int64) * 2, len(publishers))
         self.refused_in_a_row = np.zeros(n_symbols * len(publishers), dtype=np.int64)
 
-    def judge(self, ticks: Ticks) -> tuple[Verdicts, Rows, Rows]:
+    def judge(self, ticks: Ticks, received_by: int = ANY_TIME) -> tuple[Verdicts, Rows, Rows]:
         """Judge the rows of a block in their order, and remember what the next block needs.
+
+        Args:
+            ticks: The block.
+            received_by: The latest receipt that can be true, in nanoseconds: :meth:`TickRules.received_by`.
 
         Returns:
             A :class:`Verdict` for each row; the taken rows ordered by publisher and symbol, and in stream order among those; and
             the number of the publisher and symbol of each of them.
         """
-        proven = proven_levels(ticks, self.rules) if self._block_checks else None
-        verdicts, level_x2 = self._alone(ticks) if proven is None else (np.zeros(len(ticks), dtype=np.uint8), proven)
+        proven = proven_levels(ticks, self.rules, received_by) if self._block_checks else None
+        verdicts, level_x2 = self._alone(ticks, received_by) if proven is None else (np.zeros(len(ticks), dtype=np.uint8), proven)
         rows, key = self._ordered(ticks, verdicts)
         if proven is None:
             fine = verdicts[rows] == _TAKEN
@@ -139,7 +143,7 @@ class TickGate:
         self.last_sequence[keys] = highest[ends] - (np.arange(len(heads)) << _SEQUENCE_BITS) - 1
         return running > previous
 
-    def _alone(self, ticks: Ticks) -> tuple[Verdicts, npt.NDArray[np.int64]]:
+    def _alone(self, ticks: Ticks, received_by: int) -> tuple[Verdicts, npt.NDArray[np.int64]]:
         """What can be said of each row by itself: its verdict so far, and twice its price level."""
         rules = self.rules
         verdicts = np.zeros(len(ticks), dtype=np.uint8)
@@ -165,16 +169,16 @@ class TickGate:
             refuse(traded & quoted & ((price > ask + width) | (price < bid - width)), Verdict.OFF_MARKET)
             unquoted = traded & ~quoted
             level_x2[unquoted] = 2 * price[unquoted]
-        self._judge_times(ticks, refuse)
+        self._judge_times(ticks, received_by, refuse)
         return verdicts, level_x2
 
-    def _judge_times(self, ticks: Ticks, refuse: Callable[[npt.NDArray[np.bool_], Verdict], None]) -> None:
+    def _judge_times(self, ticks: Ticks, received_by: int, refuse: Callable[[npt.NDArray[np.bool_], Verdict], None]) -> None:
         rules, event = self.rules, ticks.ts_event
         outside = event - np.uint64(rules.session_start) > np.uint64(rules.session_end - rules.session_start)
         refuse(outside, Verdict.OUTSIDE_SESSION)
         # Of an event inside the session the difference is true, or so far off that it is refused either way.
         late = (ticks.ts_recv - event).view(np.int64)
-        refuse(late < -rules.ahead_ns, Verdict.FUTURE)
+        refuse((late < -rules.ahead_ns) | (ticks.ts_recv > np.uint64(received_by)), Verdict.FUTURE)
         refuse(late > rules.age_ns, Verdict.STALE)
 
     def _within_band(self, key: Rows, level_x2: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
