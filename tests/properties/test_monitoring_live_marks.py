@@ -76,6 +76,21 @@ def test_the_last_price_alone_decides_the_value(book, stream):
     assert one_by_one.class_cents.tolist() == at_once.class_cents.tolist()
 
 
+@given(st.integers(-(10**13), 10**13).filter(bool), st.integers(1, 2**63 - 1), st.integers(-2, 2))
+def test_a_price_is_bearable_exactly_when_it_can_be_applied(quantity, price, step):
+    """Also at the edge, where quantity times price is just below or above 2^63."""
+    limit = (2**63 - 1) // abs(quantity)
+    for one in (price, min(max(limit + step, 1), 2**63 - 1)):
+        marks = LiveMarks(Holdings.of([0, 1], [0, 0], [quantity, 1], [0, 0], 1, 1), [1, 1], [0])
+        fits = bool(marks.bearable(np.array([0]), np.array([one]))[0])
+        assert fits is (abs(quantity) * one < 2**63)
+        if fits:
+            marks.apply([0], [one])
+        else:
+            with pytest.raises(InvalidInput):
+                marks.apply([0], [one])
+
+
 @given(books, st.permutations(range(20)))
 def test_the_order_of_the_rows_changes_nothing(book, order):
     rows = book[0]

@@ -10,7 +10,7 @@ import pytest
 from daymark.contracts.dbn_records import UNDEFINED_PRICE
 from daymark.contracts.quote_blocks import StreamPosition, encode_quotes
 from daymark.market_data.quarantine import Quarantined
-from tests.mark_world import DAY, NEXT_DAY, ONE, UNIT, Stores, block, books, quote, record
+from tests.mark_world import DAY, NEXT_DAY, ONE, UNIT, Stores, block, books, quote, record, worth
 
 DONE = {"batchItemFailures": []}
 
@@ -88,8 +88,8 @@ def test_the_markets_board_refuses_what_portfolios_boards_do(stores, wrong, fiel
     assert stores.column("ask", 0) == [UNDEFINED_PRICE] * 4
 
 
-def test_a_price_that_would_overflow_a_position_is_refused_and_moves_nothing(stores):
-    """33.3333 PG: 333,333 times 2.3e13 ten-thousandths is 7.7e18, below 2^63; and in bucket 1 nobody holds so much."""
+def test_a_price_that_would_overflow_a_position_is_refused_and_the_others_of_its_block_are_taken(stores):
+    """33.3333 PG: 333,333 times 2.3e13 ten-thousandths is 7.7e18, below 2^63. Of two million times as many PG it is above; GE is not."""
     price = 2_300_000_000 * ONE
     stores.worker().take([record(1, block(2, 1, quote("PG", price=price)), "bucket-0002")])
     assert stores.quarantine.keys() == []
@@ -100,8 +100,15 @@ def test_a_price_that_would_overflow_a_position_is_refused_and_moves_nothing(sto
     other.sessions = stores.sessions
     assert other.worker().take([record(1, block(2, 1, quote("GE", price=ONE), quote("PG", price=price)), "bucket-0002")]) == DONE
     (kept,) = other.quarantine.keys()
-    assert Quarantined.decode(other.quarantine.get(kept)).reasons["field"] == "quantities_1e4"
-    assert other.boards.load("bucket-0002") is None
+    reasons = Quarantined.decode(other.quarantine.get(kept)).reasons
+    assert (reasons["field"], reasons["message"].split(";")[0]) == ("quotes.price", "no position could be valued at this price of PG")
+    assert other.board(2).prices_1e4.tolist() == [10_000, 500_000, 500_000]
+    held = stores.sessions.books[key]
+    assert other.column("value", 2) == worth(held, {"GE": 10_000, "KO": 500_000, "PG": 500_000})
+    # A worker that takes up the board finds nothing wrong with it, and the symbol goes on with its next price.
+    assert other.worker().take([record(2, block(2, 2, quote("PG", price=51 * ONE)), "bucket-0002")]) == DONE
+    assert other.column("value", 2) == worth(held, {"GE": 10_000, "KO": 500_000, "PG": 510_000})
+    assert len(other.quarantine.keys()) == 1
 
 
 def test_poison_before_any_board_leaves_its_object_and_no_board(stores):

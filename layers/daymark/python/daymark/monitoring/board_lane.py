@@ -14,6 +14,19 @@ from daymark.contracts.quote_blocks import QuoteBlock, StreamPosition
 from daymark.monitoring.board_cells import BoardCells
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a block.
+
+    Attributes:
+        changed: Whether any cell changed.
+        unbearable: Symbols whose price nothing could be valued at; each keeps the price that it had.
+    """
+
+    changed: bool
+    unbearable: tuple[str, ...] = ()
+
+
 class BoardRows(Protocol):
     """What a board shows, and how blocks change it."""
 
@@ -27,8 +40,8 @@ class BoardRows(Protocol):
         """``(m,)`` int64 mark prices from which everything can be valued anew; none where nothing is."""
         ...
 
-    def take(self, block: QuoteBlock, revision: int) -> bool:
-        """Take a block's quotes, all of them or, on an error, none; whether any cell changed.
+    def take(self, block: QuoteBlock, revision: int) -> Taken:
+        """Take a block's quotes but those that are unbearable; on an error, none.
 
         Raises:
             InvalidInput: the block cannot be taken.

@@ -16,7 +16,10 @@ import numpy.typing as npt
 from daymark.book.valuation import BLOCK, IntArray, int64_array, refuse_overflow, rounded_products
 from daymark.core.errors import Conflict, InvalidInput
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
+
+_INT64_MAX = 2**63 - 1
 
 # Portfolios whose sums are changed together: eight classes of these stay in a core's own cache.
 _STRIP = 4_096
@@ -119,7 +122,7 @@ class LiveMarks:
             raise InvalidInput(f"{holdings.n_instruments} prices wanted, got {self.prices_1e4.shape}", field="prices_1e4")
         if self.cash_cents.shape != (holdings.n_portfolios,):
             raise InvalidInput(f"{holdings.n_portfolios} cash balances wanted, got {self.cash_cents.shape}", field="cash_cents")
-        _above_zero(self.prices_1e4)
+        above_zero(self.prices_1e4)
         self.class_cents = self._valued()
         self._edges = holdings.strips(_STRIP)
         held = np.flatnonzero(np.diff(holdings.starts))
@@ -144,7 +147,7 @@ class LiveMarks:
         """
         changed, prices = _last_of_each(int64_array(instruments, "instruments"), int64_array(prices_1e4, "prices_1e4"))
         _in_range(changed, self.holdings.n_instruments, "instruments")
-        _above_zero(prices)
+        above_zero(prices)
         refuse_overflow(self._largest_1e4[changed], prices)
         before, classes = self.prices_1e4[changed], self.holdings.classes[changed]
         self.prices_1e4[changed] = prices
@@ -156,6 +159,15 @@ class LiveMarks:
             np.add.at(self.value_cents, owners, difference)
             touched.append(self._risen(strip, owners))
         return np.concatenate(touched) if touched else np.empty(0, dtype=np.int64)
+
+    def bearable(self, instruments: IntArray, prices_1e4: IntArray) -> BoolArray:
+        """Which of these prices, all above zero, every holder's position can be valued at within int64: ``(n,)`` bool.
+
+        >>> one_million = Holdings.of([0], [0], [10_000_000_000], [0], 1, 1)
+        >>> LiveMarks(one_million, [500_000], [0]).bearable(np.array([0, 0]), np.array([922_337_203, 922_337_204])).tolist()
+        [True, False]
+        """
+        return np.asarray(self._largest_1e4[instruments] <= _INT64_MAX // prices_1e4, dtype=np.bool_)
 
     def _risen(self, strip: slice, owners: IntArray) -> IntArray:
         """The owners, rising, each once; their marks are at least their values again. Few are sorted, many marked in their strip."""
@@ -250,7 +262,13 @@ def _in_range(numbers: IntArray, count: int, field: str) -> None:
         raise InvalidInput(f"{field}[{wrong[0]}] is {numbers[wrong[0]]}; there are {count}", field=f"{field}[{wrong[0]}]")
 
 
-def _above_zero(prices: IntArray) -> None:
+def above_zero(prices: IntArray) -> IntArray:
+    """The prices, if each is above zero.
+
+    Raises:
+        InvalidInput: one is not; its place is named.
+    """
     wrong = np.flatnonzero(prices <= 0)
     if len(wrong):
         raise InvalidInput(f"price must be above zero, got {prices[wrong[0]]}", field=f"prices_1e4[{wrong[0]}]")
+    return prices

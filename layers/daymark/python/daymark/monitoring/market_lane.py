@@ -9,6 +9,7 @@ from daymark.contracts.live_board import SYMBOL_COLUMNS, IntArray, LiveBoard
 from daymark.contracts.live_session import LiveSession
 from daymark.contracts.quote_blocks import QuoteBlock
 from daymark.monitoring.board_cells import BoardCells, RowNumbers
+from daymark.monitoring.board_lane import Taken
 from daymark.monitoring.mark_price import check_quotes
 
 _QUOTED = ("bid", "ask", "price", "ts_event", "publishers")
@@ -49,8 +50,8 @@ class MarketLane:
         """None: nothing is valued here."""
         return np.empty(0, np.int64)
 
-    def take(self, block: QuoteBlock, revision: int) -> bool:
-        """Take a block's quotes, all of them or, on an error, none; whether any cell changed.
+    def take(self, block: QuoteBlock, revision: int) -> Taken:
+        """See ``BoardRows.take``; nothing is unbearable where nothing is valued.
 
         Raises:
             InvalidInput: a symbol that is none of the session's, or a price that is not above zero or out of range.
@@ -58,7 +59,7 @@ class MarketLane:
         check_quotes(block.quotes)
         rows, quotes = self._rows.of(block), block.quotes.columns()
         shown = [self.cells.put(name, rows, quotes[name].astype(np.int64), revision) for name in _QUOTED]
-        return any(shown)
+        return Taken(any(shown))
 
     def prove(self) -> None:
         """Nothing here is worked out from anything else, so there is nothing to prove."""

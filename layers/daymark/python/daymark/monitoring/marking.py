@@ -3,7 +3,8 @@
 A bucket's board is one object: what is shown, the position in the stream and what of the ticks it covers stand or fall together. It is
 saved first and told of afterwards, so nobody hears of a revision that cannot be read.
 
-- A block that cannot be read or breaks a rule is quarantined as it came, and the lane goes on past it.
+- A block that cannot be read or breaks a rule is quarantined as it came, and the lane goes on past it. One whose only fault is a price
+  that a position cannot be valued at is quarantined too, but its other prices are taken.
 - A block whose ticks the board covers already, or of a session opened before the one shown, changes nothing and is counted.
 - A block of a session that cannot be found comes again until it can. Blocks come from an ingest that has read the session, so it was
   opened: it is only not seen yet. Setting the block aside would leave the board without prices that nothing sends anew.
@@ -137,14 +138,17 @@ class Marking(StreamLanes[BoardLane]):
         try:
             block = decode_quotes(record.content)
             filed = block.session_date
-            self._mark(lane, record, block)
+            unbearable = self._mark(lane, record, block)
+            refusal = _unbearable_price(unbearable) if unbearable else None
         except InvalidInput as error:
-            self.outlets.quarantine.put(record.key(QUARANTINE_FOLDER, filed), Quarantined.record(record, error).encode())
+            refusal = error
+        if refusal is not None:
+            self.outlets.quarantine.put(record.key(QUARANTINE_FOLDER, filed), Quarantined.record(record, refusal).encode())
             self.refused += 1
         lane.advance(record.sequence)
 
-    def _mark(self, lane: BoardLane, record: StreamRecord, block: QuoteBlock) -> None:
-        """Take a block, or let a late one pass.
+    def _mark(self, lane: BoardLane, record: StreamRecord, block: QuoteBlock) -> tuple[str, ...]:
+        """Take a block, or let a late one pass; the symbols whose price was left out.
 
         Raises:
             InvalidInput: the block breaks a rule; the lane is as it was.
@@ -159,22 +163,23 @@ class Marking(StreamLanes[BoardLane]):
         revision = lane.revision + 1 if shown is not None else max(1, int(record.arrived * 1000))
         if shown is not None and is_before(session, shown.session):
             self.late += 1
-            return
+            return ()
         if shown is None or shown.session.session_date != session.session_date:
             shown = Shown(session, block.bucket, self._rows(session, block.bucket, revision), {})
             changed = True
         elif shown.covers(position):
             self.late += 1
-            return
+            return ()
         else:
             changed = False
-        changed |= shown.rows.take(block, revision)
+        taken = shown.rows.take(block, revision)
         shown.covered[position.shard] = position.last
         shown.as_of = max(shown.as_of, int(block.quotes.ts_event.max(initial=0)))
         lane.shown = shown
-        lane.move(changed, revision)
+        lane.move(changed or taken.changed, revision)
         if lane.revision % self.prove_every == 0 or shown.as_of >= session.session_end:
             self._prove(lane, shown.rows)
+        return taken.unbearable
 
     def _prove(self, lane: BoardLane, rows: BoardRows) -> None:
         try:
@@ -227,6 +232,12 @@ def readable(read: Callable[[], T], what: str) -> T:
         return read()
     except (InvalidInput, NotFound) as wrong:
         raise Unavailable(f"{what} cannot be read: {wrong.message}") from wrong
+
+
+def _unbearable_price(symbols: Sequence[str]) -> InvalidInput:
+    return InvalidInput(
+        f"no position could be valued at this price of {', '.join(symbols)}; each keeps the one it had", field="quotes.price"
+    )
 
 
 def is_before(session: LiveSession, shown: LiveSession) -> bool:

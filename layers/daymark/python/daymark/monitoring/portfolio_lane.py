@@ -12,7 +12,8 @@ from daymark.contracts.bucket_book import BucketBook
 from daymark.contracts.live_board import CLASS_PREFIX, TARGET_PREFIX, IntArray, LiveBoard
 from daymark.contracts.quote_blocks import QuoteBlock
 from daymark.monitoring.board_cells import BoardCells, RowNumbers
-from daymark.monitoring.live_marks import Holdings, LiveMarks
+from daymark.monitoring.board_lane import Taken
+from daymark.monitoring.live_marks import Holdings, LiveMarks, above_zero
 from daymark.monitoring.mark_price import check_quotes, mark_prices
 
 
@@ -67,17 +68,19 @@ class PortfolioLane:
         """``(m,)`` int64 mark prices by instrument number."""
         return self.marks.prices_1e4
 
-    def take(self, block: QuoteBlock, revision: int) -> bool:
-        """Take a block's quotes, all of them or, on an error, none; whether any cell changed.
+    def take(self, block: QuoteBlock, revision: int) -> Taken:
+        """See ``BoardRows.take``: unbearable is a price at which a position's value would pass int64.
 
         Raises:
-            InvalidInput: a symbol that the bucket does not hold, or a price that is not above zero or would overflow a position.
+            InvalidInput: a symbol that the bucket does not hold, or a price that is not above zero.
         """
         check_quotes(block.quotes)
         instruments = self._rows.of(block)
-        prices = mark_prices(block.quotes, self.book.prices_1e4[instruments])
-        moved = prices != self.marks.prices_1e4[instruments]
-        return self._show(self.marks.apply(instruments[moved], prices[moved]), revision)
+        prices = above_zero(mark_prices(block.quotes, self.book.prices_1e4[instruments]))
+        bearable = self.marks.bearable(instruments, prices)
+        moved = bearable & (prices != self.marks.prices_1e4[instruments])
+        changed = self._show(self.marks.apply(instruments[moved], prices[moved]), revision)
+        return Taken(changed, tuple(self.book.symbols[number] for number in instruments[~bearable].tolist()))
 
     def prove(self) -> None:
         """The full pass over every position.
