@@ -13,6 +13,7 @@ from daymark.book.ports import RecordKind
 from daymark.contracts.bucket_book import book_key, encode_book
 from daymark.core.errors import InvalidInput, StaleFence, Unavailable
 from daymark.core.lots import Lot
+from daymark.market_data import tick_shards
 from daymark.monitoring.live_marks import Holdings, LiveMarks
 from daymark.operations.models import OperationPhase
 from daymark.operations.tasks.live_session import BOOKS_CHANGED, SETTING_CHANGED, LivePlan
@@ -193,6 +194,16 @@ def test_a_book_without_portfolios_opens_the_market_alone():
     world = World()
     report = world.run(PRE, TASK)
     assert (report.measures["buckets"], report.measures["symbols"], world.sessions.session(MONDAY).books) == (0, 22, {})
+
+
+def test_symbols_that_one_record_could_not_carry_open_nothing(monkeypatch):
+    """22 symbols in four groups: one of them has at least six."""
+    monkeypatch.setattr(tick_shards, "MAX_GROUP_SYMBOLS", 5)
+    world = World().load()
+    with pytest.raises(InvalidInput, match="spread them over more groups") as refused:
+        world.run(PRE, TASK)
+    assert refused.value.field == "groups"
+    assert world.sessions.session(MONDAY) is None
 
 
 def test_a_lost_fence_opens_nothing():

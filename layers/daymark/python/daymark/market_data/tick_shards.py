@@ -6,7 +6,8 @@ There are more groups than shards, and re-sharding moves whole groups. The strea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from daymark.contracts.ticks import Ticks
 from daymark.core.errors import InvalidInput
 
 MAX_GROUPS = 10_000
+# A quote of 38 bytes and a symbol of at most 72: whatever they are, a block of all of a group's quotes stays below 1 MiB.
+MAX_GROUP_SYMBOLS = 8_192
 
 
 def group_of(symbol: str, groups: int) -> int:
@@ -29,6 +32,19 @@ def group_of(symbol: str, groups: int) -> int:
     if not 1 <= groups <= MAX_GROUPS:
         raise InvalidInput(f"groups must be 1 to {MAX_GROUPS}, got {groups}", field="groups")
     return int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:8], "big") * groups >> 64
+
+
+def check_groups(symbols: Iterable[str], groups: int) -> None:
+    """Refuse to spread symbols over so few groups that a block of one's quotes might not fit a record.
+
+    Raises:
+        InvalidInput: a group has more than 8,192 symbols; or fewer than one group or more than 10,000.
+    """
+    sizes = Counter(group_of(symbol, groups) for symbol in symbols)
+    group, size = max(sizes.items(), key=lambda item: item[1], default=(0, 0))
+    if size > MAX_GROUP_SYMBOLS:
+        message = f"group {group} of {groups} has {size} symbols, at most {MAX_GROUP_SYMBOLS} fit a record: spread them over more groups"
+        raise InvalidInput(message, field="groups")
 
 
 def partition_key(group: int) -> str:

@@ -18,6 +18,7 @@ from daymark.core.clock import Clock
 from daymark.core.errors import InvalidInput
 from daymark.core.tenancy import SHARED_TENANT
 from daymark.market_data.price_desk import PriceDesk
+from daymark.market_data.tick_shards import MAX_GROUPS, check_groups
 from daymark.operations.bucket_books import LOOK_BACK, PortfolioRow, bucket_book, live_prices, portfolio_row, references
 from daymark.operations.models import TaskReport
 from daymark.operations.ports import LiveSessionWriter
@@ -27,7 +28,7 @@ from daymark.operations.tasks.universe import PricedUniverse
 
 BOOKS_CHANGED = "a bucket's book has changed since the session was opened: the live marks do not show it until the next session"
 SETTING_CHANGED = "prices or settings have changed since the session was opened: the live streams keep to those it was opened with"
-_MOST_GROUPS, _MOST_PUBLISHERS = 10_000, 2**16 - 1
+_MOST_PUBLISHERS = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class LivePlan:
     synthetic: bool
 
     def __post_init__(self) -> None:
-        if not 1 <= self.groups <= _MOST_GROUPS:
-            raise InvalidInput(f"groups must be 1 to {_MOST_GROUPS}, got {self.groups}", field="groups")
+        if not 1 <= self.groups <= MAX_GROUPS:
+            raise InvalidInput(f"groups must be 1 to {MAX_GROUPS}, got {self.groups}", field="groups")
         bucket_of("any", "portfolio", self.buckets)
         if not self.publishers or len(set(self.publishers)) != len(self.publishers):
             raise InvalidInput("publishers must be different numbers, at least one", field="publishers")
@@ -127,6 +128,7 @@ class LiveSessionTasks:
         for bucket, book in books.items():
             for symbol in book.symbols:
                 held[symbol].append(bucket)
+        check_groups(prices, self._plan.groups)
         return LiveSession(
             session_date=context.session_date,
             opened_at=self._clock.now(),
