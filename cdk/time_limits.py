@@ -75,14 +75,14 @@ INGEST: Mapping[str, float] = {
     "the lane's snapshot": S3_SECONDS,
     "its own work": OWN_SECONDS,
 }
-# Of one record of quotes. A telling that failed is tried with the board's saving and once more at the end.
+# Of one record of quotes. The first telling that fails is the batch's last.
 MARKING: Mapping[str, float] = {
     "the session": S3_SECONDS,
     "the board: version and content": 2 * S3_SECONDS,
     "the book": S3_SECONDS,
     "quarantine: put and compare": 2 * S3_SECONDS,
     "the board's saving": S3_SECONDS,
-    "telling: when read, saved and at the end": 3 * BUS_SECONDS,
+    "telling": BUS_SECONDS,
     "its own work": OWN_SECONDS,
 }
 # A task ends with its first call that is given up: of each service one is, at most. The books are put one after the other.

@@ -12,6 +12,7 @@ from daymark.contracts.live_board import LiveBoard, decode_board
 from daymark.contracts.live_session import bucket_key
 from daymark.market_data.quarantine import Quarantined
 from daymark.monitoring import marking
+from daymark.monitoring.board_lane import BoardLane
 from daymark.monitoring.marking import Marking, MarkOutlets
 from tests.simulation.event_source_mapping import EventSourceMapping, Settings
 from tests.simulation.market_data_world import Port, Weather, World
@@ -42,12 +43,22 @@ class HalfSeen(Port):
 
 
 class Bus(Port):
-    """The bus; of a bucket of which the last word was refused, nobody need have heard."""
+    """The bus: whose word it takes has been heard."""
 
     def announce(self, moved: Any) -> None:
-        self.world.unheard.add(moved.bucket)
         self.__getattr__("announce")(moved)
         self.world.unheard.discard(moved.bucket)
+
+
+class Speaker(Marking):
+    """A worker; of a bucket whose last word the bus did not take, or was not asked to after it had been silent, nobody need have heard."""
+
+    world: MarksWorld
+
+    def _tell(self, lane: BoardLane) -> None:
+        super()._tell(lane)
+        if lane.is_untold and lane.shown is not None:
+            self.world.unheard.add(lane.shown.bucket)
 
 
 class Watched:
@@ -140,7 +151,8 @@ class MarksWorld(World):
             Port(self, "boards", self.watched), Port(self, "quarantine", self.quarantine), Bus(self, "announcer", self.watched)
         )
         proofs = 10**9 if self.flips else self.rng.choice((1, 5, 1024))
-        worker = Marking(HalfSeen(self, "sessions", self.stream.sessions), outlets, self.save_every, proofs)
+        worker = Speaker(HalfSeen(self, "sessions", self.stream.sessions), outlets, self.save_every, proofs)
+        worker.world = self
         self.workers.append(worker)
         return worker
 
