@@ -12,6 +12,8 @@ PYTHON ?= $(shell $(find_python))
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --no-deps --require-hashes --requirement
 PYTEST := $(BIN)/python -m pytest
+# Of the quick suite; each worker keeps the tests that share something costly.
+WORKERS ?= 2
 
 RUN_STAMP := .venv/run.stamp
 DEV_STAMP := .venv/dev.stamp
@@ -27,7 +29,7 @@ run: $(RUN_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the trading day here an
 	@$(BIN)/daymark run $(if $(DATE),--date $(DATE)) $(if $(filter 1 true yes,$(ONCE)),--once) $(if $(filter 1 true yes,$(JSON)),--json)
 
 test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the quick suite (under ten minutes on two cores)
-	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 $(PYTEST_ARGS)
+	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 --numprocesses=$(WORKERS) $(PYTEST_ARGS)
 
 test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed, then break every guard (SHARD=2/5 for one part of five)
 	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(if $(SHARD),--shard '$(SHARD)') $(PYTEST_ARGS)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -15,6 +16,7 @@ from pytest_socket import disable_socket, enable_socket
 
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
+from tests.companions import Companions
 from tests.shards import Shard, ShardedSuite
 from tests.time_table import TimeTable
 
@@ -46,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(wrong)) from None
     config.pluginmanager.register(ShardedSuite(shard), "daymark-shards")
     config.pluginmanager.register(TimeTable(), "daymark-time-table")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Companions:
+    """Over several workers, keep together what shares something costly."""
+    return Companions(config, log)
 
 
 @pytest.fixture(scope="session")
