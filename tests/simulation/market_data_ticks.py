@@ -17,7 +17,8 @@ from daymark.contracts.tick_blocks import TickBlock, encode_block
 from daymark.contracts.ticks import COLUMNS, Ticks
 from daymark.market_data.tick_gate import TickRules
 from daymark.market_data.tick_session import TickSession
-from tests.simulation.event_source_mapping import Sent, Shard
+from tests.simulation.event_source_mapping import Sent
+from tests.simulation.resharding import ShardedKeys
 
 DAY = date(2018, 2, 5)
 ONE = 1_000_000_000
@@ -72,36 +73,12 @@ class TickStream:
         self.at = OPEN + 100 * ONE
         self.next_sequence: Counter = Counter()
         self.earlier: list[tuple[str, list[dict]]] = []
-        self.reshards: Counter = Counter()
-        self.shards = [Shard(f"shardId-{number:012d}") for number in range(rng.choice((1, 2, 3)))]
-        self.open = {number: self.shards[number % len(self.shards)] for number in range(len(KEYS))}
+        self.keys = ShardedKeys(rng, range(len(KEYS)), rng.choice((1, 2, 3)))
         self.owners: dict[int, list[tuple[int, str, int]]] = {}
         for number in range(size):
             if rng.random() < 0.06:
-                self.reshard()
+                self.keys.reshard()
             self.record(rng.randrange(len(KEYS)), number)
-
-    def reshard(self) -> None:
-        """A shard with several keys is split; or two shards are merged."""
-        by_shard: dict[str, list[int]] = {}
-        for key, shard in self.open.items():
-            by_shard.setdefault(shard.shard_id, []).append(key)
-        groups = list(by_shard.values())
-        self.rng.shuffle(groups)
-        wide = [keys for keys in groups if len(keys) > 1]
-        if wide and (len(groups) < 2 or self.rng.random() < 0.5):
-            parent = self.open[wide[0][0]]
-            self.reshards["split"] += 1
-            for keys in (wide[0][::2], wide[0][1::2]):
-                self.child((parent,), keys)
-        elif len(groups) > 1:
-            self.reshards["merged"] += 1
-            self.child((self.open[groups[0][0]], self.open[groups[1][0]]), groups[0] + groups[1])
-
-    def child(self, parents: tuple[Shard, ...], keys: list[int]) -> None:
-        shard = Shard(f"shardId-{len(self.shards):012d}", parents)
-        self.shards.append(shard)
-        self.open |= dict.fromkeys(keys, shard)
 
     def record(self, key: int, at: int) -> None:
         self.sequence += self.rng.randrange(1, 60)
@@ -119,7 +96,7 @@ class TickStream:
             content = encode_block(TickBlock(ticks_of(rows), TABLE, DAY, synthetic=True))
             self.fate.rows += len(rows)
             self.owners[self.sequence] = [identity(row) for row in rows]
-        self.open[key].records.append(Sent(self.sequence, KEYS[key], content, at, self.at / ONE))
+        self.keys.open[key].records.append(Sent(self.sequence, KEYS[key], content, at, self.at / ONE))
 
     def count_again(self, rows: list[dict]) -> None:
         for row in rows:

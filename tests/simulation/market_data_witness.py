@@ -96,7 +96,7 @@ def counts_are_exact(world: World) -> None:
     must(sum(account.quarantined for account in accounts) == sum(fate.refused.values()), "not as many bad rows as were sent")
     must(sum(account.repeated for account in accounts) == fate.repeated, "not as many repeats as were sent")
     must(sum(account.refused_records for account in accounts) == len(fate.poison), "not as many poison records as were sent")
-    records = sum(len(shard.records) for shard in world.stream.shards)
+    records = sum(len(shard.records) for shard in world.stream.keys.shards)
     must(sum(account.records for account in accounts) == records, "not as many records as were sent")
 
 
@@ -137,7 +137,7 @@ def nothing_is_lost_unsaid(world: World, rows: list[tuple[int, str, int]]) -> No
     """Every good row is in the archive, or in a record to which the on-failure destination has a pointer."""
     pointed = set()
     for pointer in world.mapping.discarded:
-        shard = next(shard for shard in world.stream.shards if shard.shard_id == pointer.shard_id)
+        shard = next(shard for shard in world.stream.keys.shards if shard.shard_id == pointer.shard_id)
         for sent in shard.records:
             if pointer.first <= sent.sequence <= pointer.last:
                 pointed |= set(world.stream.owners.get(sent.sequence, ()))

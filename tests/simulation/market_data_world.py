@@ -139,7 +139,7 @@ class World:
         size = self.size or rng.choice((4, 12, 24))
         poison = rng.choice((0.0, 0.05, 0.2)) if self.poison is None else self.poison
         self.stream = TickStream(rng, size, poison, repeats=not self.is_forgetful)
-        for kind, number in self.stream.reshards.items():
+        for kind, number in self.stream.keys.reshards.items():
             self.faults["shard " + kind, "delivery"] += number
         for kind, number in self.stream.fate.poison_kinds.items():
             self.faults["poison: " + kind, "records"] += number
@@ -153,7 +153,7 @@ class World:
         self.snapshot_every = rng.choice((1, 2, 16))
         self.archive, self.quarantine = MemoryObjects(), MemoryObjects()
         self.hot, self.quotes, self.snapshots = self.guards.hot(), MemoryQuoteStream(), self.guards.snapshots()
-        self.mapping = EventSourceMapping(self.stream.shards, self.settings, self.invoke, rng)
+        self.mapping = EventSourceMapping(self.stream.keys.shards, self.settings, self.invoke, rng)
         self.mapping.noted = lambda rule: self.fault(rule, "delivery")
         self.workers: list[Ingest] = []
         self.busy: list[Ingest] = []
@@ -162,7 +162,7 @@ class World:
 
     def run(self) -> World:
         """Deliver everything; once the weather is calm, nothing may need more than a few deliveries."""
-        calm = self.weather.until + 200 + 20 * sum(len(shard.records) for shard in self.stream.shards)
+        calm = self.weather.until + 200 + 20 * sum(len(shard.records) for shard in self.stream.keys.shards)
         while ready := self.mapping.ready():
             self.steps += 1
             if self.steps > calm:
@@ -283,7 +283,7 @@ def without_faults(stream: TickStream) -> str:
     objects, snapshots = MemoryObjects(), MemoryLaneSnapshots()
     # Buckets are no part of the state.
     worker = Ingest(replace(SESSION, buckets={}), Outlets(objects, objects, MemoryHotQuotes(), MemoryQuoteStream(), snapshots))
-    for shard in stream.shards:
+    for shard in stream.keys.shards:
         worker.take(
             [StreamRecord(shard.shard_id, sent.sequence, sent.partition_key, sent.content, arrived=sent.arrived) for sent in shard.records]
         )

@@ -15,7 +15,8 @@ from daymark.contracts.live_session import bucket_key
 from daymark.contracts.quote_blocks import encode_quotes
 from daymark.contracts.symbols import SymbolTable
 from tests.mark_world import CLASSES, CLOSE, DAY, NEXT_DAY, ONE, OPEN, SYMBOLS, UNIT, Sessions, block, books, worth
-from tests.simulation.event_source_mapping import Sent, Shard
+from tests.simulation.event_source_mapping import Sent
+from tests.simulation.resharding import ShardedKeys
 
 LANES = {"ticks-0000": ("GE", "KO"), "ticks-0001": ("PG", "XOM")}
 HELD = {0: SYMBOLS, 1: ("KO", "XOM"), 2: ("GE", "KO", "PG")}
@@ -125,10 +126,8 @@ class MarksStream:
         self.poison: dict[int, bytes] = {}
         self.kinds: Counter = Counter()
         self.buckets = {number: Bucket(number) for number in HELD}
-        self.shards = [Shard(f"shardId-{number:012d}") for number in range(rng.choice((1, 2)))]
-        self.open = {number: self.shards[number % len(self.shards)] for number in HELD}
+        self.keys = ShardedKeys(rng, list(HELD), rng.choice((1, 2)))
         self.earlier: dict[int, list[tuple]] = {number: [] for number in HELD}
-        self.reshards: Counter = Counter()
         for day in (DAY, NEXT_DAY):
             self.sessions.open(day)
         for day in (DAY, NEXT_DAY):
@@ -140,7 +139,7 @@ class MarksStream:
         self.at = OPEN + (day - DAY).days * A_DAY
         for step in range(size):
             if self.rng.random() < 0.06:
-                self.reshard()
+                self.keys.reshard()
             lane = self.rng.choice(list(LANES))
             self.ticks[lane] += self.rng.randrange(1, 40)
             self.at += self.rng.choice((1, ONE))
@@ -186,7 +185,7 @@ class MarksStream:
             bucket.pass_by(self.sequence)
         else:
             bucket.take(self.sequence, *parts)
-        self.open[number].records.append(Sent(self.sequence, bucket_key(number), content, step))
+        self.keys.open[number].records.append(Sent(self.sequence, bucket_key(number), content, step))
 
     def poisoned(self, number: int, day) -> bytes:
         kind = self.rng.choice(POISON)
@@ -210,25 +209,3 @@ class MarksStream:
         flipped[place // 8] ^= 1 << place % 8
         changed = {"flipped bit": bytes(flipped), "cut short": good[: self.rng.randrange(len(good))]}
         return (changed | {"later version": good[:4] + b"\x07" + good[5:]}).get(kind, good)
-
-    def reshard(self) -> None:
-        """A shard with several keys is split; or two shards are merged."""
-        by_shard: dict[str, list[int]] = {}
-        for key, shard in self.open.items():
-            by_shard.setdefault(shard.shard_id, []).append(key)
-        groups = list(by_shard.values())
-        self.rng.shuffle(groups)
-        wide = [keys for keys in groups if len(keys) > 1]
-        if wide and (len(groups) < 2 or self.rng.random() < 0.5):
-            parent = self.open[wide[0][0]]
-            self.reshards["split"] += 1
-            for keys in (wide[0][::2], wide[0][1::2]):
-                self.child((parent,), keys)
-        elif len(groups) > 1:
-            self.reshards["merged"] += 1
-            self.child((self.open[groups[0][0]], self.open[groups[1][0]]), groups[0] + groups[1])
-
-    def child(self, parents: tuple[Shard, ...], keys: list[int]) -> None:
-        shard = Shard(f"shardId-{len(self.shards):012d}", parents)
-        self.shards.append(shard)
-        self.open |= dict.fromkeys(keys, shard)

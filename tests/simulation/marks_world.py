@@ -127,7 +127,7 @@ class MarksWorld(World):
         self.stream = MarksStream(
             rng, self.size or rng.choice((3, 6, 10)), rng.choice((0.0, 0.05, 0.2)) if self.poison is None else self.poison
         )
-        for kind, number in self.stream.reshards.items():
+        for kind, number in self.stream.keys.reshards.items():
             self.faults["shard " + kind, "delivery"] += number
         for kind, number in self.stream.kinds.items():
             self.faults["poison: " + kind, "records"] += number
@@ -135,7 +135,7 @@ class MarksWorld(World):
         self.save_every = rng.choice((1, 2, 16))
         self.quarantine, self.stored = MemoryObjects(), self.boards()
         self.watched = Watched(self, self.stored)
-        self.mapping = EventSourceMapping(self.stream.shards, settings, self.invoke, rng)
+        self.mapping = EventSourceMapping(self.stream.keys.shards, settings, self.invoke, rng)
         self.mapping.noted = lambda rule: self.fault(rule, "delivery")
         self.workers, self.busy, self.active = [], [], []
         self.kills = self.steps = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import sys
@@ -23,7 +22,9 @@ from daymark.market_data.quarantine import Quarantined
 from tests.simulation.event_source_mapping import EventSourceMapping
 from tests.simulation.market_data_ticks import DAY, KEYS, POISON, PUBLISHERS, SESSION, SYMBOLS, TickStream
 from tests.simulation.market_data_witness import check
-from tests.simulation.market_data_world import PORTS, World, remember_codecs
+from tests.simulation.market_data_world import PORTS, World
+
+pytestmark = pytest.mark.usefixtures("quiet_log", "quick_codecs")
 
 # 1,600 seeds kill more than 10,000 workers.
 SEEDS = int(os.environ.get("DAYMARK_SEEDS", "1600" if os.environ.get("DAYMARK_FULL") else "20"))
@@ -38,18 +39,6 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quiet_log():
-    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.CRITICAL)
-    yield
-    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def quick_codecs(monkeypatch):
-    remember_codecs(monkeypatch)
-
-
 @pytest.mark.timeout(0)
 @pytest.mark.every_shard
 def test_every_row_has_its_fate_in_every_seed(capsys, shard):
@@ -62,7 +51,7 @@ def test_every_row_has_its_fate_in_every_seed(capsys, shard):
         except BaseException as error:
             raise AssertionError(f"seed {seed}: {error}") from error
         kills += world.kills
-        records += sum(len(shard.records) for shard in world.stream.shards)
+        records += sum(len(shard.records) for shard in world.stream.keys.shards)
         rows += world.stream.fate.rows
     table = [f"{kind:<23}" + "".join(f"{faults[kind, call]:>19}" for call in CALLS) for kind in AT_A_CALL]
     elsewhere = [f"{kind} ({state}) {faults[kind, state]}" for kind, state in ELSEWHERE.items()]
@@ -84,7 +73,7 @@ def test_every_row_has_its_fate_in_every_seed(capsys, shard):
 def test_poison_is_set_aside_and_its_shard_goes_on(poison):
     """Good blocks come again and again under new numbers: their rows are taken once, and are repeats from then on."""
     stream = TickStream(random.Random(11), 60, 0.5, repeats=False)
-    sent = [record for shard in stream.shards for record in shard.records if record.partition_key == KEYS[0]]
+    sent = [record for shard in stream.keys.shards for record in shard.records if record.partition_key == KEYS[0]]
     bad = [record.content for record in sent if record.sequence in stream.fate.poison]
     # A row of an unknown symbol or publisher is refused each time; these would only be slower.
     known = {(publisher, symbol) for publisher in PUBLISHERS for symbol in SYMBOLS[0::4]}
@@ -129,6 +118,6 @@ def test_the_whole_stream_again_changes_nothing(seed):
     assert not world.is_forgetful
     before = world.state_hash(), world.archive.keys(), world.quarantine.keys(), world.hot.read(("S00", "S01"))
     world.weather.until = world.steps = 0
-    world.mapping = EventSourceMapping(world.stream.shards, world.mapping.settings, world.invoke, world.rng)
+    world.mapping = EventSourceMapping(world.stream.keys.shards, world.mapping.settings, world.invoke, world.rng)
     world.run()
     assert (world.state_hash(), world.archive.keys(), world.quarantine.keys(), world.hot.read(("S00", "S01"))) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,8 +22,10 @@ from daymark.market_data.tick_gate import TickGate
 from daymark.market_data.tick_rules import ANY_TIME, TickRules
 from tests.simulation import market_data_ticks
 from tests.simulation.market_data_witness import check
-from tests.simulation.market_data_world import Guards, Weather, World, remember_codecs
+from tests.simulation.market_data_world import Guards, Weather, World
 from tests.simulation.witness import Violation
+
+pytestmark = pytest.mark.usefixtures("quiet_log", "quick_codecs")
 
 SEEDS = 200
 
@@ -189,18 +190,6 @@ GUARDS = {
 
 OF_POISON = (poison_fails, without_checksum, without_identity_of_the_block, unlimited)
 STORM = Weather(ports=0.05, kill=0.05, race=0.1, delivery=0.3, until=100)
-
-
-@pytest.fixture(autouse=True)
-def quiet_log():
-    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.CRITICAL)
-    yield
-    logging.getLogger("daymark.market_data.stream_lanes").setLevel(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def quick_codecs(monkeypatch):
-    remember_codecs(monkeypatch)
 
 
 @pytest.mark.parametrize("name", GUARDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections import Counter
@@ -11,7 +10,9 @@ import pytest
 
 from tests.simulation.event_source_mapping import EventSourceMapping
 from tests.simulation.marks_stream import POISON
-from tests.simulation.marks_world import PORTS, MarksWorld, check, remember_codecs
+from tests.simulation.marks_world import PORTS, MarksWorld, check
+
+pytestmark = pytest.mark.usefixtures("quiet_log", "quick_codecs")
 
 # 1,600 seeds kill more than 10,000 workers.
 SEEDS = int(os.environ.get("DAYMARK_SEEDS", "1600" if os.environ.get("DAYMARK_FULL") else "12"))
@@ -23,18 +24,6 @@ ELSEWHERE = (
     *(("not seen yet", "sessions.session"), ("flipped", "memory")),
     *((f"poison: {kind}", "records") for kind in POISON),
 )
-
-
-@pytest.fixture(autouse=True)
-def quiet_log():
-    logging.getLogger("daymark").setLevel(logging.CRITICAL + 1)
-    yield
-    logging.getLogger("daymark").setLevel(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def quick_codecs(monkeypatch):
-    remember_codecs(monkeypatch)
 
 
 @pytest.mark.timeout(0)
@@ -50,7 +39,7 @@ def test_every_board_is_exact_in_every_seed(capsys, shard):
         except BaseException as error:
             raise AssertionError(f"seed {seed}: {error}") from error
         kills += world.kills
-        records += sum(len(shard.records) for shard in world.stream.shards)
+        records += sum(len(shard.records) for shard in world.stream.keys.shards)
     table = [f"{kind:<23}" + "".join(f"{faults[kind, call]:>19}" for call in CALLS) for kind in AT_A_CALL]
     cells = {(kind, call) for kind in AT_A_CALL for call in CALLS} | set(ELSEWHERE)
     elsewhere = [f"{kind} ({state}) {faults[kind, state]}" for kind, state in ELSEWHERE]
@@ -80,6 +69,6 @@ def test_the_whole_stream_again_changes_nothing(seed):
     world = MarksWorld(seed).run()
     before = [world.stored.load(f"bucket-000{number}") for number in range(3)], world.quarantine.keys()
     world.weather.until = world.steps = 0
-    world.mapping = EventSourceMapping(world.stream.shards, world.mapping.settings, world.invoke, world.rng)
+    world.mapping = EventSourceMapping(world.stream.keys.shards, world.mapping.settings, world.invoke, world.rng)
     world.run()
     assert ([world.stored.load(f"bucket-000{number}") for number in range(3)], world.quarantine.keys()) == before

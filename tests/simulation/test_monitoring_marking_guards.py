@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from daymark.adapters.memory.lane_snapshots import MemoryLaneSnapshots
@@ -16,8 +14,10 @@ from daymark.monitoring.board_lane import BoardLane, Shown
 from daymark.monitoring.marking import Marking
 from daymark.monitoring.portfolio_lane import PortfolioLane
 from tests.simulation.market_data_world import Weather
-from tests.simulation.marks_world import MarksWorld, check, remember_codecs
+from tests.simulation.marks_world import MarksWorld, check
 from tests.simulation.witness import Violation
+
+pytestmark = pytest.mark.usefixtures("quiet_log", "quick_codecs")
 
 SEEDS = 200
 
@@ -167,18 +167,6 @@ OF_POISON = ("key is the bucket's", "label and positions of a block", "prices in
 STORM = Weather(ports=0.05, kill=0.05, race=0.1, delivery=0.3, until=100)
 # Workers live long there, so that wrong memory comes to be saved.
 LONG_LIVES = Weather(ports=0.02, kill=0.0, race=0.0, delivery=0.1, until=300)
-
-
-@pytest.fixture(autouse=True)
-def quiet_log():
-    logging.getLogger("daymark").setLevel(logging.CRITICAL + 1)
-    yield
-    logging.getLogger("daymark").setLevel(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def quick_codecs(monkeypatch):
-    remember_codecs(monkeypatch)
 
 
 @pytest.mark.parametrize("name", GUARDS)
