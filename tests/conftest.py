@@ -17,6 +17,7 @@ from pytest_socket import disable_socket, enable_socket
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
 from tests.companions import Companions
+from tests.findings import Findings, Teller
 from tests.shards import Shard, ShardedSuite
 from tests.time_table import TimeTable
 
@@ -48,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(wrong)) from None
     config.pluginmanager.register(ShardedSuite(shard), "daymark-shards")
     config.pluginmanager.register(TimeTable(), "daymark-time-table")
+    config.pluginmanager.register(Findings(), "daymark-findings")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Companions:
@@ -59,6 +61,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Companions:
 def shard(request: pytest.FixtureRequest) -> Shard:
     """The part of the suite that runs."""
     return Shard.parse(request.config.getoption("--shard"))
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Teller:
+    """Takes lines to be printed at the end of the run."""
+    return Teller(request.node)
 
 
 @pytest.fixture(autouse=True)

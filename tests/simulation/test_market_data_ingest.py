@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 from collections import Counter
 
 import pytest
@@ -20,6 +19,7 @@ from daymark.market_data.ingest_lane import Lane
 from daymark.market_data.ingest_snapshots import restore_snapshot
 from daymark.market_data.quarantine import Quarantined
 from tests.simulation.event_source_mapping import EventSourceMapping
+from tests.simulation.fault_table import FaultTable
 from tests.simulation.market_data_ticks import DAY, KEYS, POISON, PUBLISHERS, SESSION, SYMBOLS, TickStream
 from tests.simulation.market_data_witness import check
 from tests.simulation.market_data_world import PORTS, World
@@ -31,17 +31,18 @@ SEEDS = int(os.environ.get("DAYMARK_SEEDS", "1600" if os.environ.get("DAYMARK_FU
 POISONED_RECORDS = 1_000_000 if os.environ.get("DAYMARK_FULL") else 500
 CALLS = tuple(f"{port}.{method}" for port, methods in PORTS.items() for method in methods)
 AT_A_CALL = ("throttled", "timed out after commit", "killed before", "killed after", "others first", "given up, lives on")
-ELSEWHERE = {
+_ELSEWHERE = {
     **dict.fromkeys(("killed before", "killed after", "function throttled"), "handler"),
     "part of a call": "quotes.put",
     **dict.fromkeys(("delivered again", "bisected", "partly done", "discarded", "shard split", "shard merged"), "delivery"),
     **{f"poison: {kind}": "records" for kind in POISON},
 }
+FAULTS = FaultTable(AT_A_CALL, CALLS, _ELSEWHERE.items())
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.every_shard
-def test_every_row_has_its_fate_in_every_seed(capsys, shard):
+def test_every_row_has_its_fate_in_every_seed(tell, shard):
     seeds = shard.seeds(SEEDS)
     faults, kills, records, rows = Counter(), 0, 0, 0
     for seed in seeds:
@@ -53,18 +54,11 @@ def test_every_row_has_its_fate_in_every_seed(capsys, shard):
         kills += world.kills
         records += sum(len(shard.records) for shard in world.stream.keys.shards)
         rows += world.stream.fate.rows
-    table = [f"{kind:<23}" + "".join(f"{faults[kind, call]:>19}" for call in CALLS) for kind in AT_A_CALL]
-    elsewhere = [f"{kind} ({state}) {faults[kind, state]}" for kind, state in ELSEWHERE.items()]
-    cells = {(kind, call) for kind in AT_A_CALL for call in CALLS} | set(ELSEWHERE.items())
-    empty = sorted(f"{kind} in {state}" for kind, state in cells if not faults[kind, state])
-    with capsys.disabled():
-        heading = f"\n{len(seeds)} seeds, {records} records, {rows} rows, {kills} workers killed; faults injected by kind and call:"
-        columns = f"{'':<23}" + "".join(f"{call:>19}" for call in CALLS)
-        ending = [f"elsewhere: {', '.join(elsewhere)}", f"empty cells: {', '.join(empty) or 'none'}", ""]
-        sys.stdout.write("\n".join([heading, columns, *table, *ending]))
-    assert set(faults) <= cells
+    heading = f"{len(seeds)} seeds, {records} tick records, {rows} rows, {kills} workers killed; faults injected by kind and call:"
+    tell(FAULTS.lines(heading, faults))
+    assert set(faults) <= FAULTS.cells
     if len(seeds) >= 1000:
-        assert not empty
+        assert not FAULTS.empty(faults)
         assert kills >= 6 * len(seeds)
 
 

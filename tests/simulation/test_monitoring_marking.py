@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 
 import pytest
 
 from tests.simulation.event_source_mapping import EventSourceMapping
+from tests.simulation.fault_table import FaultTable
 from tests.simulation.marks_stream import POISON
 from tests.simulation.marks_world import PORTS, MarksWorld, check
 
@@ -18,17 +18,18 @@ pytestmark = pytest.mark.usefixtures("quiet_log", "quick_codecs")
 SEEDS = int(os.environ.get("DAYMARK_SEEDS", "1600" if os.environ.get("DAYMARK_FULL") else "12"))
 CALLS = tuple(f"{port}.{method}" for port, methods in PORTS.items() for method in methods)
 AT_A_CALL = ("throttled", "timed out after commit", "killed before", "killed after", "others first", "given up, lives on")
-ELSEWHERE = (
+_ELSEWHERE = (
     *(("killed before", "handler"), ("killed after", "handler"), ("function throttled", "handler")),
     *((kind, "delivery") for kind in ("delivered again", "bisected", "partly done", "shard split", "shard merged")),
     *(("not seen yet", "sessions.session"), ("flipped", "memory")),
     *((f"poison: {kind}", "records") for kind in POISON),
 )
+FAULTS = FaultTable(AT_A_CALL, CALLS, _ELSEWHERE)
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.every_shard
-def test_every_board_is_exact_in_every_seed(capsys, shard):
+def test_every_board_is_exact_in_every_seed(tell, shard):
     """In every fourth seed the memory of workers goes wrong as well; there the end must be right, and the way to it may be mended."""
     seeds = shard.seeds(SEEDS)
     faults, kills, records = Counter(), 0, 0
@@ -40,18 +41,10 @@ def test_every_board_is_exact_in_every_seed(capsys, shard):
             raise AssertionError(f"seed {seed}: {error}") from error
         kills += world.kills
         records += sum(len(shard.records) for shard in world.stream.keys.shards)
-    table = [f"{kind:<23}" + "".join(f"{faults[kind, call]:>19}" for call in CALLS) for kind in AT_A_CALL]
-    cells = {(kind, call) for kind in AT_A_CALL for call in CALLS} | set(ELSEWHERE)
-    elsewhere = [f"{kind} ({state}) {faults[kind, state]}" for kind, state in ELSEWHERE]
-    empty = sorted(f"{kind} in {state}" for kind, state in cells if not faults[kind, state])
-    with capsys.disabled():
-        heading = f"\n{len(seeds)} seeds, {records} records, {kills} workers killed; faults injected by kind and call:"
-        columns = f"{'':<23}" + "".join(f"{call:>19}" for call in CALLS)
-        ending = [f"elsewhere: {', '.join(elsewhere)}", f"empty cells: {', '.join(empty) or 'none'}", ""]
-        sys.stdout.write("\n".join([heading, columns, *table, *ending]))
-    assert set(faults) <= cells
+    tell(FAULTS.lines(f"{len(seeds)} seeds, {records} quote records, {kills} workers killed; faults injected by kind and call:", faults))
+    assert set(faults) <= FAULTS.cells
     if len(seeds) >= 1000:
-        assert not empty
+        assert not FAULTS.empty(faults)
         assert kills >= 6 * len(seeds)
 
 

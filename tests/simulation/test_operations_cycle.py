@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections import Counter
 
 import pytest
@@ -37,7 +36,7 @@ def quiet_log():
 
 
 @pytest.mark.every_shard
-def test_every_rule_holds_in_every_seed(capsys, shard):
+def test_every_rule_holds_in_every_seed(tell, shard):
     seeds = shard.seeds(SEEDS)
     faults, ends, sizes = Counter(), Counter(), Counter()
     for seed in seeds:
@@ -52,10 +51,9 @@ def test_every_rule_holds_in_every_seed(capsys, shard):
         for kind, steps in KINDS.items()
     ]
     empty = [f"{kind} in {step}" for kind, steps in KINDS.items() for step in steps if not faults[kind, step]]
-    with capsys.disabled():
-        heading = f"\n{len(seeds)} seeds; runs ended {dict(ends)}; faults injected by kind and step:"
-        columns = f"{'':<24}{'open':>10}{'plan':>10}{'perform':>10}{'record':>10}"
-        sys.stdout.write("\n".join([heading, columns, *table, f"empty cells: {', '.join(empty) or 'none'}", ""]))
+    heading = f"{len(seeds)} seeds; runs ended {dict(ends)}; faults injected by kind and step:"
+    columns = f"{'':<24}{'open':>10}{'plan':>10}{'perform':>10}{'record':>10}"
+    tell([heading, columns, *table, f"empty cells: {', '.join(empty) or 'none'}"])
     if len(seeds) >= 1000:
         assert not empty
         assert set(ends) == {"SUCCEEDED", "DEGRADED", "FAILED"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -127,7 +126,7 @@ class Day:
         return sha256(json.dumps([self.rows, finals], sort_keys=True).encode()).hexdigest()
 
 
-def test_every_kill_point_of_a_day_resumes_to_the_same_ledger(capsys):
+def test_every_kill_point_of_a_day_resumes_to_the_same_ledger(tell):
     """Each phase is killed at each of its points, from the stores as the phases before left them; a sample runs on to the evening."""
     phases = list(OperationPhase)
     morning, points, resumed = Day(), 0, 0
@@ -147,8 +146,7 @@ def test_every_kill_point_of_a_day_resumes_to_the_same_ledger(capsys):
                 assert day.hash() == evening.hash(), f"{phase} killed at {point}"
         points += undisturbed.chances
         morning = undisturbed
-    with capsys.disabled():
-        sys.stdout.write(f"\nkilled at each of {points} points of the day; {resumed} runs resumed by takeover, all to one ledger\n")
+    tell([f"killed at each of {points} points of the day; {resumed} runs resumed by takeover, all to one ledger"])
     assert points >= 500
 
 
