@@ -26,7 +26,8 @@ from daymark.operations.models import OperationPhase, OperationSummary, RunId, R
 MONDAY = date(2018, 2, 5)
 EQUAL = LiveResult(LiveState.PLAYED, ticks=22_000, records=90, bytes=1, account=Account(applied=21_990, coalesced=10), portfolios=27)
 LINES = [
-    "Live path: 22,000 synthetic ticks, 90 records; in all 21,990 applied, 10 coalesced, 0 quarantined, 0 repeated",
+    "Live path: 22,000 synthetic ticks, 90 records; 21,990 became a symbol's latest, 10 were superseded by a later one of their record, "
+    "0 quarantined, 0 repeated",
     "27 of 27 portfolios: live mark and P&L equal the close's, to the cent",
 ]
 
@@ -145,7 +146,11 @@ def test_the_screen_ends_with_the_live_path_each_line_whole_on_a_narrow_one() ->
     assert shown(LiveResult(LiveState.NOT_OPENED)) == ["Live path: no live session was opened, so no ticks were played"]
     assert shown(LiveResult(LiveState.SUPERSEDED)) == ["Live path: a later session is live, so no ticks were played"]
     assert shown(LiveResult(LiveState.PLAYED_BEFORE, account=Account(applied=5))) == [
-        "Live path: ticks played before; in all 5 applied, 0 coalesced, 0 quarantined, 0 repeated"
+        "Live path: ticks played before; 5 became a symbol's latest, 0 were superseded by a later one of their record, "
+        "0 quarantined, 0 repeated"
+    ]
+    assert shown(LiveResult(LiveState.SUPERSEDED, ticks=22_000)) == [
+        "Live path: 22,000 synthetic ticks were played, but a later session is live now: nothing was compared"
     ]
 
 

@@ -227,6 +227,29 @@ def test_a_session_that_another_has_followed_is_fed_nothing():
     assert "no ticks of 2018-02-05 are played" in live.told[-1]
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_a_session_that_gives_way_while_it_is_played_is_not_compared(works):
+    """Another command opens the next session between the open and the close; be it that the stream then drains, or that it does not."""
+    live = Live()
+    live.open()
+    monday = live.day()
+    monday.before(OPEN)
+    live.world.clock.instant = datetime(2026, 1, 6, tzinfo=UTC)
+    live.open(TUESDAY)
+    tuesday = live.day(TUESDAY)
+    tuesday.before(OPEN)
+    tuesday.before(CLOSE)
+    assert tuesday.result.trouble is None
+    live.works = works
+    monday.before(CLOSE)
+    live.close()
+    monday.after(CLOSE)
+    assert (monday.result.state, monday.result.ticks) == (LiveState.SUPERSEDED, 6_600)
+    assert (monday.result.portfolios, monday.result.differences, monday.result.trouble) == (0, (), None)
+    assert monday.result.failure() is None
+    assert "The live session is now 2018-02-06" in live.told[-1]
+
+
 def test_draining_waits_for_rows_for_boards_and_for_what_the_lanes_told():
     live = Live()
     live.open()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from daymark.adapters.memory.run_journal import MemoryRunJournal
@@ -75,7 +77,7 @@ class Day(TradingDay):
     def _done_before(self, session_date: date, phases: Any) -> list[OperationSummary]:
         return list(self.done)
 
-    def _run_phase(self, session_date: date, phase: OperationPhase, progress: Any) -> OperationSummary:
+    def _run_phase(self, session_date: date, phase: OperationPhase, progress: Any, tell: Any) -> OperationSummary:
         self.events.append(phase.value)
         end = self.ends.get(phase, RunStatus.SUCCEEDED)
         if isinstance(end, BaseException):
@@ -124,6 +126,36 @@ def test_a_day_that_ends_early_stops_its_feed_and_keeps_what_the_live_path_came_
         run(day)
     assert day.events == [*around(PRE, OPEN), f"before {MID}", MID.value, "stop"]
     assert day.live(MONDAY) == LiveResult(LiveState.PLAYED, ticks=7, portfolios=3)
+
+
+def test_a_cloud_that_stops_answering_ends_the_day_with_what_to_do(day: Day) -> None:
+    day.ends[MID] = Unavailable("following MID_DAY: no answer (EndpointConnectionError)")
+    with pytest.raises(Unavailable) as lost:
+        run(day)
+    assert lost.value.message.startswith("following MID_DAY: no answer")
+    assert lost.value.message.endswith("`daymark up` brings the cloud back, and the same command then goes on where it stopped")
+    assert lost.value.context == {"endpoint": "http://127.0.0.1:4567"}
+
+
+def test_an_execution_that_cannot_be_asked_for_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def describe_execution(self, **_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:4567")
+
+    day = TradingDay(Day(tmp_path)._workspace)
+    monkeypatch.setattr(trading_day.boto3, "client", lambda _: Gone())
+    monkeypatch.setattr(day, "_start", lambda *_: (RunId(MONDAY, MID), "execution"))
+    with pytest.raises(Unavailable, match="following MID_DAY: no answer"):
+        day._run_phase(MONDAY, MID, lambda _: None, lambda _: None)
+
+
+def test_an_interrupted_attempt_is_told_of_when_it_is_resumed(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, interrupted = list[str](), RunId(MONDAY, MID, 2)
+    monkeypatch.setattr(day, "_journal", SimpleNamespace(latest=lambda *_: interrupted, read=lambda _: ()))
+    monkeypatch.setattr(trading_day, "fold", lambda *_: SimpleNamespace(is_open=True, driver="driver"))
+    monkeypatch.setattr(day, "_starter", SimpleNamespace(resume=lambda run, driver: f"{run.attempt} after {driver}"))
+    assert day._start(MONDAY, MID, told.append) == (interrupted, "2 after driver")
+    assert told == ["Resuming MID_DAY, attempt 2, where it was interrupted"]
 
 
 def test_a_day_that_ends_before_the_open_has_no_result(day: Day) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from daymark.cli.progress import DayProgress
 from daymark.cli.summary import show_addresses, show_day, wide_console
-from daymark.cli.terminal import AsJson, errors, print_document, read_date
+from daymark.cli.terminal import AsJson, errors, print_document, read_date, show_error
 from daymark.cli.ticks import with_ticks
 from daymark.core.errors import DaymarkError
 from daymark.local.cloud import LocalCloud
@@ -39,6 +39,10 @@ def _quiet_or_spoken(as_json: bool) -> Callable[[str], None]:
     return lambda line: console.print(f"[dim]·[/] {line}", highlight=False)
 
 
+def _say_stopping(as_json: bool) -> None:
+    _quiet_or_spoken(as_json)("Stopping; the state is being written")
+
+
 @app.command()
 def run(
     day: Annotated[str, typer.Option("--date", help="Session to run.")] = DEFAULT_DATE.isoformat(),
@@ -55,13 +59,24 @@ def run(
             signal.signal(name, lambda number, _frame: sys.exit(128 + number))
         try:
             cloud.up(_quiet_or_spoken(as_json))
-            _run_phases(cloud, session_date, tuple(OperationPhase), as_json)
+            failed = False
+            try:
+                _run_phases(cloud, session_date, tuple(OperationPhase), as_json)
+            except DaymarkError as failure:
+                if once or not cloud.is_running():
+                    raise
+                # Whoever asked for a cloud to work with will want to look into what went wrong.
+                show_error(failure, as_json)
+                failed = True
             if not as_json:
                 show_addresses(wide_console(), cloud, session_date, ends=once and cloud.started_here)
             if not once:
                 _serve(cloud, as_json)
+            if failed:
+                raise typer.Exit(1)
         finally:
             if cloud.started_here:
+                _say_stopping(as_json)
                 cloud.down()
 
 
@@ -78,8 +93,10 @@ def up(as_json: AsJson = False) -> None:
 def down(as_json: AsJson = False) -> None:
     """Stop the embedded cloud; its state is kept."""
     with errors(as_json):
-        _quiet_or_spoken(as_json)("Stopping; the state is being written")
-        stopped = LocalCloud(Workspace.here()).down()
+        cloud = LocalCloud(Workspace.here())
+        if cloud.is_running():
+            _say_stopping(as_json)
+        stopped = cloud.down()
         if as_json:
             print_document({"stopped": stopped})
         else:

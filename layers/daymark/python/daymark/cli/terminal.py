@@ -22,13 +22,18 @@ def errors(as_json: bool) -> Iterator[None]:
     try:
         yield
     except DaymarkError as error:
-        if as_json:
-            print(json.dumps({"error": error.as_document()}, default=str))  # noqa: T201 - the command's own output
-        else:
-            Console(stderr=True).print(f"[red]{error.code}[/]: {error.message}", highlight=False)
-            for name, value in error.context.items():
-                Console(stderr=True).print(f"  {name}: {value}", highlight=False)
+        show_error(error, as_json)
         raise typer.Exit(1) from None
+
+
+def show_error(error: DaymarkError, as_json: bool) -> None:
+    """Print an error: as a document, or as a line with its context below."""
+    if as_json:
+        print(json.dumps({"error": error.as_document()}, default=str))  # noqa: T201 - the command's own output
+        return
+    Console(stderr=True).print(f"[red]{error.code}[/]: {error.message}", highlight=False)
+    for name, value in error.context.items():
+        Console(stderr=True).print(f"  {name}: {value}", highlight=False)
 
 
 def print_document(document: Any) -> None:

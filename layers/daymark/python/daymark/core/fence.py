@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from daymark.core.errors import InvalidInput
+from daymark.core.errors import Conflict, InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +61,9 @@ class FenceLedger(Protocol):
             Conflict: a key was claimed for another fingerprint; the context names it.
         """
         ...
+
+
+def claimed_otherwise(key: str, scope: str) -> Conflict:
+    """The refusal of a key that is held for other content, with the way out: the claim stands, so its key can never carry this."""
+    message = f"{key} was claimed for other content: what it is made of has changed since; a new attempt of the phase has keys of its own"
+    return Conflict(message, field="key", key=key, scope=scope)

@@ -28,26 +28,29 @@ class Emulator:
         self._interpreter = interpreter or workspace.project / ".daymark" / "emulator" / "bin" / "python"
         self._extra = dict(extra or {})
         self._pid_file = workspace.home / "emulator.pid"
+        # Names the process that is writing its state and will end: it may still answer, but nobody should start work on it.
+        self._ending_file = workspace.home / "emulator.ending"
         # Kept only where this very object started it; another command finds the process by its pid file.
         self._process: subprocess.Popen[bytes] | None = None
 
     def is_running(self) -> bool:
-        """Whether this workspace's emulator answers."""
-        return self.pid() is not None and self._healthy()
+        """Whether this workspace's emulator answers, and has not been asked to end."""
+        pid = self.pid()
+        return pid is not None and pid != _number_in(self._ending_file) and self._healthy()
 
     def pid(self) -> int | None:
         """The process id of a live emulator of this workspace, or ``None``."""
-        with contextlib.suppress(FileNotFoundError, ValueError, OSError):
-            pid = int(self._pid_file.read_text())
-            if not self._alive(pid):
-                return None
-            # A stale file may name a process that has nothing to do with us.
+        pid = _number_in(self._pid_file)
+        if pid is None or not self._alive(pid):
+            return None
+        # A stale file may name a process that has nothing to do with us.
+        with contextlib.suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline")
             return pid if not command.is_file() or b"ministack" in command.read_bytes() else None
         return None
 
     def start(self) -> None:
-        """Start and wait until it answers; does nothing if it already runs.
+        """Start and wait until it answers; does nothing if it already runs. One that another command is ending has its end first.
 
         Raises:
             NotFound: the emulator's environment is not installed.
@@ -58,6 +61,9 @@ class Emulator:
             return
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
+        self._wait_for_another()
+        if self.is_running():
+            return
         if not self._interpreter.is_file():
             raise NotFound(f"the emulator's environment is missing at {self._interpreter.parent.parent}: run `make run` once")
         if _still_listens(self._workspace.port):
@@ -91,16 +97,28 @@ class Emulator:
         if pid is None:
             self._pid_file.unlink(missing_ok=True)
             return False
-        os.kill(pid, signal.SIGTERM)
+        self._ending_file.write_text(str(pid))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self._alive(pid):
             if time.monotonic() > deadline:
-                os.killpg(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
                 break
             time.sleep(0.05)
-        self._pid_file.unlink(missing_ok=True)
+        # Another command may have started one of its own by now.
+        for file in (self._pid_file, self._ending_file):
+            if _number_in(file) == pid:
+                file.unlink(missing_ok=True)
         self._process = None
         return True
+
+    def _wait_for_another(self) -> None:
+        """Wait while the process of another command is on its way, to its end or to its first answer."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.pid() is not None and not self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _alive(self, pid: int) -> bool:
         # A child stays a zombie, and so a live pid, until its parent has asked for its end.
@@ -143,6 +161,13 @@ class Emulator:
                 return bool(json.load(answer))
         except (OSError, ValueError):
             return False
+
+
+def _number_in(file: Path) -> int | None:
+    """The number that a file holds; ``None`` where there is no file, or no number in it."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(file.read_text())
+    return None
 
 
 def _still_listens(port: int, patience_seconds: float = 3.0) -> bool:

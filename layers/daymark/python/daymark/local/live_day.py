@@ -158,7 +158,7 @@ class LiveDay:
         self._feed = None
         counts = feed.finish(FINISH_SECONDS)
         self._now(state=LiveState.PLAYED, ticks=counts.rows_sent, records=counts.records_sent, bytes=counts.bytes_sent)
-        if self._path is not None and not drained(self._path, self._before, counts.rows_sent, self._patience):
+        if self._path is not None and not drained(self._path, self._before, counts.rows_sent, self._patience) and not self._gave_way():
             raise Unavailable(f"the stream did not drain in {self._patience:.0f} s: not every tick shows on the boards")
 
     def _compare(self) -> None:
@@ -169,7 +169,20 @@ class LiveDay:
         with self._told():
             self._now(account=total(path.lane_states()))
             portfolios, differences = compare(path, stores.sessions, stores.book, stores.marks, stores.records)
-            self._now(portfolios=portfolios, differences=differences)
+            # Boards that went on to a later session, be it while they were read, say nothing about this one.
+            if not differences or not self._gave_way():
+                self._now(portfolios=portfolios, differences=differences)
+
+    def _gave_way(self) -> bool:
+        """Whether a later session has taken the boards over since ticks were played into this one."""
+        path = self._path
+        later = None if path is None else path.superseded_by(path.shown(), self._stores.sessions)
+        if later is None:
+            return False
+        self._path = None
+        self._now(state=LiveState.SUPERSEDED)
+        self._tell(f"The live session is now {later.session_date}, opened later: the marks of {self._session_date} are not compared")
+        return True
 
     def _now(self, **changes: Any) -> None:
         self.result = replace(self.result or LiveResult(LiveState.NOT_PLAYED), **changes)

@@ -88,13 +88,18 @@ class LiveResult:
 def live_lines(document: Mapping[str, Any]) -> list[str]:
     """A result's document in a few lines for people."""
     state = LiveState(document["state"])
+    if state is LiveState.SUPERSEDED and document["ticks"]:
+        return [f"Live path: {document['ticks']:,} synthetic ticks were played, but {state.value} now: nothing was compared"]
     if state in (LiveState.NOT_OPENED, LiveState.SUPERSEDED):
         return [f"Live path: {state.value}, so no ticks were played"]
     sent = (
         f"{document['ticks']:,} synthetic ticks, {document['records']:,} records" if state is LiveState.PLAYED else f"ticks {state.value}"
     )
-    counts = ", ".join(f"{document[name]:,} {name}" for name in ("applied", "coalesced", "quarantined", "repeated"))
-    lines = [f"Live path: {sent}; in all {counts}"]
+    counts = (
+        f"{document['applied']:,} became a symbol's latest, {document['coalesced']:,} were superseded by a later one of their record, "
+        f"{document['quarantined']:,} quarantined, {document['repeated']:,} repeated"
+    )
+    lines = [f"Live path: {sent}; {counts}"]
     if document["portfolios"]:
         equal = f"{document['equal']:,} of {document['portfolios']:,} portfolios"
         lines.append(f"{equal}: live mark and P&L equal the close's, to the cent")

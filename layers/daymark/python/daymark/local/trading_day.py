@@ -14,12 +14,13 @@ import boto3
 from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import dynamodb_client, s3_client, stepfunctions_client
 from daymark.adapters.dynamodb.day_records import DynamoDayRecords
+from daymark.adapters.dynamodb.errors import translated
 from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
 from daymark.adapters.dynamodb.run_journal import DynamoRunJournal
 from daymark.adapters.s3.documents import S3Documents
 from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
 from daymark.book.ports import DayRecords, RecordKind
-from daymark.core.errors import DaymarkError, NotASession
+from daymark.core.errors import DaymarkError, NotASession, Unavailable
 from daymark.core.sessions import Calendar
 from daymark.core.tenancy import SHARED_TENANT
 from daymark.http.operations.day import portfolio_days
@@ -90,6 +91,25 @@ class TradingDay:
         progress: Callable[[OperationSummary], None],
         tell: Callable[[str], None] = lambda _line: None,
     ) -> list[OperationSummary]:
+        """Run the phases in order: see :meth:`_run`; says what to do where the cloud stops answering on the way.
+
+        Raises:
+            DayFailed: a phase failed or did not end in time.
+            Unavailable: the cloud stopped answering.
+        """
+        try:
+            return self._run(session_date, phases, progress, tell)
+        except Unavailable as lost:
+            again = "`daymark up` brings the cloud back, and the same command then goes on where it stopped"
+            raise Unavailable(f"{lost.message}: {again}", endpoint=self._workspace.endpoint) from lost
+
+    def _run(
+        self,
+        session_date: date,
+        phases: Sequence[OperationPhase],
+        progress: Callable[[OperationSummary], None],
+        tell: Callable[[str], None],
+    ) -> list[OperationSummary]:
         """Run the phases in order, each as a new attempt if an earlier one has ended; an interrupted attempt is resumed.
 
         Where some of them, from the first on, have ended and the rest have not, the day was interrupted: it goes on there.
@@ -108,7 +128,7 @@ class TradingDay:
                     deliver_statements(self._book, self._workspace.outputs()["PricesBucket"], self._documents, self._ledger, session_date)
                 if live is not None:
                     live.before(phase)
-                summary = self._run_phase(session_date, phase, progress)
+                summary = self._run_phase(session_date, phase, progress, tell)
                 summaries.append(summary)
                 if summary.status is RunStatus.FAILED:
                     raise day_failure(summary) or DayFailed(f"{phase} failed", phase=phase.value)
@@ -162,12 +182,15 @@ class TradingDay:
             "live": None if (live := self.live(session_date)) is None else live.as_document(),
         }
 
-    def _run_phase(self, session_date: date, phase: OperationPhase, progress: Callable[[OperationSummary], None]) -> OperationSummary:
-        run, execution = self._start(session_date, phase)
+    def _run_phase(
+        self, session_date: date, phase: OperationPhase, progress: Callable[[OperationSummary], None], tell: Callable[[str], None]
+    ) -> OperationSummary:
+        run, execution = self._start(session_date, phase, tell)
         deadline = time.monotonic() + PHASE_SECONDS
         machines = boto3.client("stepfunctions")
         while True:
-            status = machines.describe_execution(executionArn=execution)
+            with translated(f"following {phase}"):
+                status = machines.describe_execution(executionArn=execution)
             if self._journal.latest(session_date, phase) == run:
                 summary = self._summary(run)
                 progress(summary)
@@ -180,12 +203,13 @@ class TradingDay:
                 raise DayFailed(f"{phase} did not end within {PHASE_SECONDS:.0f} s", phase=phase.value, execution=execution)
             time.sleep(POLL_SECONDS)
 
-    def _start(self, session_date: date, phase: OperationPhase) -> tuple[RunId, str]:
+    def _start(self, session_date: date, phase: OperationPhase, tell: Callable[[str], None]) -> tuple[RunId, str]:
         """The phase's first or next attempt, or the one that was interrupted; and the execution that drives it."""
         latest = self._journal.latest(session_date, phase)
         if latest is not None:
             state = fold(latest, trading_day().tasks(phase), self._journal.read(latest))
             if state.is_open:
+                tell(f"Resuming {phase}, attempt {latest.attempt}, where it was interrupted")
                 return latest, self._starter.resume(latest, state.driver)
         run = RunId(session_date, phase, latest.attempt + 1 if latest else 1)
         return run, self._starter.start(run)

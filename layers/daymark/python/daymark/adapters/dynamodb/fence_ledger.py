@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from daymark.adapters.dynamodb.errors import ConditionFailed, translated
 from daymark.adapters.dynamodb.items import SCHEMA_VERSION
 from daymark.adapters.dynamodb.tables import PARTITION_KEY
-from daymark.core.errors import Conflict, DaymarkError, InvalidInput, NotFound, StaleFence
-from daymark.core.fence import Fence
+from daymark.core.errors import DaymarkError, InvalidInput, NotFound, StaleFence
+from daymark.core.fence import Fence, claimed_otherwise
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -141,7 +141,7 @@ class DynamoFenceLedger:
             return _stale(fence)
         held = {key: item.get(claim_name(key), {}).get("S", fingerprint) for key, fingerprint in fingerprints.items()}
         key = next(key for key, fingerprint in sorted(fingerprints.items()) if held[key] != fingerprint)
-        return Conflict(f"{key} was claimed for other content", field="key", key=key, scope=fence.scope)
+        return claimed_otherwise(key, fence.scope)
 
     def _raise_epoch(self, fence: Fence, place: int) -> None:
         """Bring one of the scope's items up to the epoch; one that is already beyond stays."""

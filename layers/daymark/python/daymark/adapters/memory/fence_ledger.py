@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import Lock
 
-from daymark.core.errors import Conflict, NotFound, StaleFence
-from daymark.core.fence import Fence
+from daymark.core.errors import NotFound, StaleFence
+from daymark.core.fence import Fence, claimed_otherwise
 
 
 class MemoryFenceLedger:
@@ -44,4 +44,4 @@ class MemoryFenceLedger:
                 raise StaleFence(f"{fence.scope} is held under epoch {held.epoch}, not {fence.epoch}", field="epoch", held=held.epoch)
             for key, fingerprint in sorted(fingerprints.items()):
                 if self._claims.setdefault((fence.scope, key), fingerprint) != fingerprint:
-                    raise Conflict(f"{key} was claimed for other content", field="key", key=key, scope=fence.scope)
+                    raise claimed_otherwise(key, fence.scope)
