@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,6 +165,15 @@ def test_a_client_finds_its_node_by_the_address(server):
     store = RedisHotQuotes(redis_client(f"unix://{socket}"))
     store.merge(latest(KO=((AT, 5, 100), NO_ROW)))
     assert store.read(["KO"])["KO"].bid == 100
+
+
+@pytest.mark.parametrize(("settings_", "life"), [({}, 259_200), ({"life_seconds": 1}, 1)])
+def test_one_hash_that_lives_three_days_unless_told_otherwise(settings_, life):
+    """259,200 seconds are 3 days of 86,400."""
+    merged = []
+    client = SimpleNamespace(register_script=lambda _script: lambda keys, args: merged.append((keys, args[0])) or 0)
+    RedisHotQuotes(client, **settings_).merge(latest(**dict.fromkeys(("KO", "XOM", "GE"), ((AT, 1, 1), NO_ROW))))
+    assert merged == [(["hot-quotes:{0}"], life)]
 
 
 @pytest.mark.parametrize("settings_", [{"slot_groups": 0}, {"life_seconds": 0}])

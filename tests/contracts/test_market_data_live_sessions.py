@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError
 
 from daymark.adapters.memory.live_sessions import MemoryLiveSessions
 from daymark.adapters.s3.live_sessions import S3LiveSessions
 from daymark.contracts.bucket_book import BucketBook, book_key, encode_book
 from daymark.contracts.live_session import LiveSession, session_key
-from daymark.core.errors import InvalidInput, NotFound, StaleFence
+from daymark.core.errors import Conflict, InvalidInput, NotFound, StaleFence
 from tests.contracts.backends import CrashingClient, crash_everywhere
 
 DAY, SCOPE = date(2018, 2, 5), "2018-02-05/PRE_MARKET"
@@ -179,6 +180,21 @@ def test_who_loses_the_race_for_the_document_is_told_what_stands(aws):
     sessions = S3LiveSessions(aws.bucket, Overtaken(aws.s3, 0, False), aws.ledger)
     assert sessions.open(mine, books, fence) == theirs
     assert sessions.session(DAY) == S3LiveSessions(aws.bucket, aws.s3).session(DAY) == theirs
+
+
+def test_an_opening_that_is_refused_although_no_document_stands_is_a_conflict(aws):
+    """As if somebody had taken the document away again; no session is told that does not stand."""
+
+    class Refusing(CrashingClient):
+        def put_object(self, **arguments):
+            if arguments["Key"] == session_key(DAY):
+                raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "no"}}, "PutObject")
+            return self.client.put_object(**arguments)
+
+    sessions = S3LiveSessions(aws.bucket, Refusing(aws.s3, 0, after=False), aws.ledger)
+    with pytest.raises(Conflict):
+        sessions.open(*opening(), aws.ledger.open(SCOPE, "us-east-1"))
+    assert sessions.session(DAY) is None
 
 
 def test_a_crash_anywhere_leaves_nothing_half_open_and_the_next_try_opens(aws):

@@ -16,7 +16,7 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 # Their bodies are no behaviour of the module: types, texts for people, and what the type checker alone reads.
 UNTOUCHED = (ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom)
 LEAVES = (ast.Raise, ast.Return, ast.Continue, ast.Break)
-LOGGERS = ("LOGGER", "_LOGGER", "_LOG", "LOG", "logger", "log", "logging")
+LOGGERS = ("LOGGER", "_LOGGER", "_LOG", "_log", "LOG", "logger", "log", "logging")
 
 
 @dataclass(frozen=True)

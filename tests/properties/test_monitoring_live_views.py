@@ -74,12 +74,15 @@ def test_a_revision_that_is_still_to_come_asks_for_all_there_is():
     view = BoardView(portfolios(3, {"n/A": (0,) * len(PORTFOLIO_CELLS)}, 4))
     # All of it changed at 4; nobody can know what changes between 4 and 5.
     assert [view.has_changed("n/A", since) for since in (3, 4, 5)] == [True, False, True]
+    # So it is with a row that is not there: since the session began with revision 4 it has not been.
+    assert [view.has_changed("n/B", since) for since in (3, 4, 5)] == [True, False, True]
 
 
 @given(CENTS, CENTS, CENTS, CENTS, CENTS, WEIGHT)
 @settings(max_examples=200, deadline=None)
 def test_a_portfolios_figures_are_its_cells_and_ratios_are_the_nearest_doubles(value, cash, opening, high_water, equity, target):
     shown = BoardView(portfolios(3, {"n/A": (value, cash, opening, high_water, equity, 0, target, 0)})).body("n/A")
+    assert (shown["live"], shown["session_date"], shown["synthetic_ticks"]) == (True, "2018-02-05", True)
     assert [Decimal(shown[name]) * 100 for name in ("value", "cash", "profit_and_loss", "high_water")] == [
         value, cash, value - opening, high_water,
     ]  # fmt: skip

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from daymark.adapters.events import AnnouncedJournal, MarksEvents, RunEvents
+from daymark.adapters.events import AnnouncedJournal, MarksEvents, RunEvents, events_client
 from daymark.adapters.memory.run_journal import MemoryRunJournal
-from daymark.adapters.websocket import MAX_POST_BYTES, GatewayPoster, management_address, public_address
+from daymark.adapters.websocket import GatewayPoster, management_address, management_client, public_address
 from daymark.contracts.marks_moved import MarksMoved
 from daymark.core.errors import Conflict, InvalidInput, Unavailable
 from daymark.monitoring.ports import Gone
@@ -68,10 +69,14 @@ def test_every_append_is_told_after_it_stands_and_an_empty_one_is_none(monkeypat
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-def test_an_append_stands_whatever_telling_it_meets(failure):
-    inner = MemoryRunJournal()
+def test_an_append_stands_whatever_telling_it_meets_and_the_log_says_so(failure, monkeypatch):
+    inner, logged = MemoryRunJournal(), []
+    told = SimpleNamespace(warning=lambda event, extra: logged.append((event, extra)))
+    monkeypatch.setattr("daymark.adapters.events.logger", lambda: told)
     AnnouncedJournal(inner, RunEvents("daymark", Client(failure=failure))).append(CLOSE_RUN, LINES)
     assert list(inner.read(CLOSE_RUN)) == LINES
+    ((event, extra),) = logged
+    assert (event, extra["run_id"]) == ("progress_not_told", "2018-02-05/MARKET_CLOSE#1")
 
 
 def test_an_append_stands_although_the_bus_refused_the_entry():
@@ -146,7 +151,7 @@ def test_a_post_and_a_farewell_go_to_the_connection():
     ]
 
 
-@pytest.mark.parametrize("failure", [refusal("GoneException", 410), refusal("410", 410)])
+@pytest.mark.parametrize("failure", [refusal("GoneException", 410), refusal("410", 410), refusal("GoneException", 400)])
 def test_a_closed_connection_is_gone_and_hanging_up_on_it_is_let_pass(failure):
     poster = GatewayPoster(Client(failure=failure))
     with pytest.raises(Gone):
@@ -172,11 +177,22 @@ def test_any_other_refusal_is_a_defect():
 
 
 def test_what_the_gateway_would_not_take_is_not_sent():
+    """128 KiB, counted in bytes: half as many letters of two bytes each."""
     client = Client({})
-    GatewayPoster(client).post("c1", "x" * MAX_POST_BYTES)
-    with pytest.raises(InvalidInput):
-        GatewayPoster(client).post("c1", "x" * (MAX_POST_BYTES + 1))
+    GatewayPoster(client).post("c1", "é" * 65_536)
+    with pytest.raises(InvalidInput) as refused:
+        GatewayPoster(client).post("c1", "é" * 65_536 + "x")
+    assert refused.value.field == "text"
     assert len(client.calls) == 1
+
+
+def test_the_clients_try_as_often_as_their_news_is_worth():
+    """A post once, because the courier tries again; an event twice."""
+    for client, tries in (
+        (management_client("us-east-1", "https://a1.execute-api.us-east-1.amazonaws.com/live"), 1),
+        (events_client("us-east-1"), 2),
+    ):
+        assert client.meta.config.retries["total_max_attempts"] == tries
 
 
 @pytest.mark.parametrize(

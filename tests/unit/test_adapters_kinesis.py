@@ -154,10 +154,12 @@ def test_a_block_that_is_not_taken_for_long_is_given_back(plan, calls):
 
 def test_a_call_that_went_well_ends_a_row_of_refusals():
     """Four refusals, a call taken, and four again: never six in a row."""
-    client = Shards([0, 1] * 4 + [0, 0] + [0, 1] * 4)
-    quote_stream(client).put([(1, b"a"), (1, b"b")])
+    client, slept = Shards([0, 1] * 4 + [0, 0] + [0, 1] * 4), []
+    quote_stream(client, slept).put([(1, b"a"), (1, b"b")])
     assert client.of(1) == [b"a", b"b"]
     assert len(client.calls) == 10
+    # The waits begin anew as well.
+    assert slept == [0.025, 0.05, 0.1, 0.2] * 2
 
 
 def test_a_call_keeps_within_its_limits():

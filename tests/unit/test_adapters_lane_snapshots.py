@@ -28,8 +28,8 @@ class Client:
         return call
 
 
-def refusal(code: str, status: int, retries: int = 0) -> ClientError:
-    metadata: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
+def refusal(code: str, status: int, retries: int | None = 0) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status} | ({} if retries is None else {"RetryAttempts": retries})
     return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": metadata}, "PutObject")
 
 
@@ -50,6 +50,7 @@ def test_a_first_save_asks_for_nothing_to_stand_and_a_later_one_for_its_version(
     [
         (refusal("PreconditionFailed", 412), Conflict),
         (refusal("NoSuchKey", 404), Conflict),
+        (refusal("PreconditionFailed", 412, retries=None), Conflict),
         # The client itself sent the write twice: the first, of which no answer came, may be what stands.
         (refusal("PreconditionFailed", 412, retries=1), Unavailable),
         (refusal("NoSuchKey", 404, retries=1), Unavailable),

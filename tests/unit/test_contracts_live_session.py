@@ -99,6 +99,10 @@ def test_a_session_may_start_at_the_first_instant():
     assert replace(SESSION, session_start=0).session_start == 0
 
 
+def test_the_smallest_price_is_a_reference():
+    assert replace(SESSION, references={"KO": 1, "XOM": 1}).references["KO"] == 1
+
+
 def test_the_market_hears_of_every_symbol():
     assert (SESSION.buckets_to_tell("KO"), SESSION.buckets_to_tell("XOM")) == ((0, 1, 3), (0,))
 

@@ -200,16 +200,40 @@ def test_lengths_that_are_none_are_the_headers_fault(shape):
     assert refused.value.field == "thing.header"
 
 
-def test_a_header_longer_than_the_object_is_refused_by_its_size():
-    content = b"TEST" + struct.pack("<BII", 3, 1000, 0) + b"{}"
+@pytest.mark.parametrize(
+    ("more", "field"), [(0, "thing.body"), (1, "thing.body_bytes"), (4, "thing.body_bytes"), (1000, "thing.body_bytes")]
+)
+def test_a_header_longer_than_the_object_is_refused_by_its_size(more, field):
+    """One that reaches up to the checksum is a header; then the frame is missing."""
+    text = listed()
+    content = b"TEST" + struct.pack("<BII", 3, len(text) + more, 0) + text
     with pytest.raises(InvalidInput) as refused:
         opened(content + struct.pack("<I", zlib.crc32(content)))
-    assert refused.value.field == "thing.body_bytes"
+    assert refused.value.field == field
+
+
+def test_an_object_of_no_header_and_no_frame_is_refused_for_its_header():
+    content = b"TEST" + struct.pack("<BII", 3, 0, 0)
+    with pytest.raises(InvalidInput) as refused:
+        opened(content + struct.pack("<I", zlib.crc32(content)))
+    assert refused.value.field == "thing.header"
 
 
 def test_a_size_beyond_the_bound_is_refused_before_anything_is_decompressed(monkeypatch):
-    monkeypatch.setattr(packed_arrays, "decompress_frame", lambda *_: pytest.fail("decompressed"))
+    monkeypatch.setattr(packed_arrays, "MAX_BODY_BYTES", 16)
+    content = sealed(listed(["x", "<i8", [2]]), NAUGHT)
+    assert opened(content)[1]["x"].tolist() == [0, 0]
     monkeypatch.setattr(packed_arrays, "MAX_BODY_BYTES", 15)
+    monkeypatch.setattr(packed_arrays, "decompress_frame", lambda *_: pytest.fail("decompressed"))
     with pytest.raises(InvalidInput) as refused:
-        opened(sealed(listed(["x", "<i8", [2]]), NAUGHT))
+        opened(content)
     assert refused.value.field == "thing.body_bytes"
+
+
+def test_the_bound_is_one_gibibyte():
+    with pytest.raises(InvalidInput) as refused:
+        opened(sealed(listed(), b"", 1_073_741_825))
+    assert refused.value.field == "thing.body_bytes"
+    with pytest.raises(InvalidInput) as refused:
+        opened(sealed(listed(), b"", 1_073_741_824))
+    assert refused.value.field == "thing.body"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+import math
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -72,6 +73,7 @@ def test_a_windows_last_event_may_have_no_records():
         (("Records", 0, "kinesis", "approximateArrivalTimestamp"), True, "Records[0].kinesis.approximateArrivalTimestamp"),
         (("Records", 0, "kinesis", "approximateArrivalTimestamp"), -1, "Records[0].kinesis.approximateArrivalTimestamp"),
         (("Records", 0, "kinesis", "approximateArrivalTimestamp"), float("nan"), "Records[0].kinesis.approximateArrivalTimestamp"),
+        (("Records", 0, "kinesis", "approximateArrivalTimestamp"), 253_402_300_800, "Records[0].kinesis.approximateArrivalTimestamp"),
         (("Records", 0, "kinesis", "sequenceNumber"), "-1", "Records[0].kinesis.sequenceNumber"),
         (("Records", 0, "kinesis", "sequenceNumber"), "٣", "Records[0].kinesis.sequenceNumber"),
         (("Records", 0, "kinesis", "data"), "SGVs%", "Records[0].kinesis.data"),
@@ -88,6 +90,15 @@ def test_what_is_no_kinesis_event_is_refused_by_name(path, value, field):
     with pytest.raises(InvalidInput) as refused:
         records_of(event)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(("seconds", "day"), [(0, "1970-01-01"), (0.5, "1970-01-01"), (math.nextafter(253_402_300_800, 0), "9999-12-31")])
+def test_a_record_may_have_arrived_on_any_day_that_there_is(seconds, day):
+    event = json.loads(EVENT)
+    event["Records"][0]["kinesis"]["approximateArrivalTimestamp"] = seconds
+    (record,) = records_of(event)
+    assert record.arrived == seconds
+    assert datetime.fromtimestamp(record.arrived, UTC).date().isoformat() == day
 
 
 def test_a_lane_is_the_partition_key_or_the_digest_of_one_that_is_no_plain_text():

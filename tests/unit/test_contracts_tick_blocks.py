@@ -10,6 +10,9 @@ import pytest
 import zstandard
 
 from benchmarks.ticks import synthetic_block
+from daymark.contracts.block_envelope import session_of
+from daymark.contracts.column_encoding import encode_columns
+from daymark.contracts.column_layout import BlockLayout, Way
 from daymark.contracts.dbn_records import UNDEFINED_PRICE
 from daymark.contracts.symbols import SymbolTable
 from daymark.contracts.tick_blocks import TickBlock, decode_block, encode_block
@@ -111,6 +114,15 @@ def test_a_column_that_never_changes_takes_no_bytes():
     assert sizes[0] == sizes[1] < 250
 
 
+@pytest.mark.parametrize(("middle", "flags"), [(np.arange(4096) * 1000, 2), (np.arange(4096) % 2, 0)])
+def test_of_many_rows_the_middle_says_how_a_column_is_written(middle, flags):
+    """A rise of always as much is nothing as changes, and two numbers in turn are no less than their changes; both ends say neither."""
+    ends = np.full(4096, 7)
+    layout = BlockLayout.of({"x": np.dtype("i8")}, {"x": (Way(), Way(previous=True))})
+    directory, *_ = encode_columns(layout, {"x": np.concatenate([ends, middle, ends])})
+    assert directory[0] == flags
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -153,6 +165,18 @@ def test_a_column_that_never_changes_takes_no_bytes():
 )  # fmt: skip
 def test_a_block_that_is_not_whole_and_sound_is_refused_by_name(change, field):
     assert refused(change(encode_block(block()))) == field
+
+
+def test_the_session_is_read_of_a_header_alone():
+    content = encode_block(block())
+    assert session_of(content) == session_of(content[:40]) == DAY
+    for wrong, field in ((b"", "block.magic"), (content[:39], "block"), (b"X" + content[1:], "block.magic")):
+        with pytest.raises(InvalidInput) as error:
+            session_of(wrong)
+        assert error.value.field == field
+    with pytest.raises(InvalidInput) as error:
+        session_of(resealed(content, SESSION, struct.pack("<I", 20180230)))
+    assert error.value.field == "block.session"
 
 
 # The directory follows the 9 bytes of symbols; an entry has flags, reference, width, one byte of nothing, base 8, step 8: 20 bytes.
@@ -245,6 +269,26 @@ def test_a_reader_takes_ten_mebibytes_and_a_million_rows_unasked():
     assert refused(b"DMBK" + bytes((10 << 20) - 3)) == "block"
     assert refused(b"DMBK" + bytes((10 << 20) - 4)) == "block.version"
     assert refused(resealed(content, ROWS, struct.pack("<I", (1 << 20) + 1))) == "block.rows"
+
+
+@pytest.mark.parametrize(
+    ("way", "values", "planes"),
+    [
+        # Changes of one up and down, and differences of one to 100 on either side, are small numbers with a sign; where a group starts
+        # is no change.
+        (Way(previous=True), [10**9, 10**9 + 1, 10**9, 10**9 + 1, 10**9 + 2], 1),
+        (Way(reference="bid"), [99, 101, 100, 100, 99], 1),
+        # A number as it is has none: these two stand beside each other.
+        (Way(), [2**63 - 1, 2**63, 2**63, 2**63 - 1, 2**63], 1),
+        (Way(), [10**9] * 5, 0),
+    ],
+)
+def test_a_column_takes_a_byte_of_each_row_for_small_steps_and_none_when_it_is_constant(way, values, planes):
+    dtype = np.dtype("u8")
+    layout = BlockLayout.of({"bid": dtype, "x": dtype}, {"x": (way,)})
+    directory, *_ = encode_columns(layout, {"bid": np.full(5, 100, dtype), "x": np.array(values, dtype)})
+    # The second entry of 20 bytes; its third byte counts the planes.
+    assert directory[22] == planes
 
 
 @pytest.mark.parametrize("table", [[letter * 71 for letter in "ABC"], [f"{number:06d}" for number in range(1 << 17)]])

@@ -14,7 +14,7 @@ from daymark.contracts.symbols import SymbolTable
 from daymark.contracts.tick_blocks import decode_block
 from daymark.contracts.ticks import Ticks
 from daymark.core.errors import Conflict, InvalidInput, NotFound, Unavailable
-from daymark.market_data.tick_lanes import ROW_BYTES
+from daymark.market_data.tick_lanes import ROW_BYTES, BlockSealer, TickLane
 from daymark.market_data.tick_ports import MAX_RECORD_BYTES, PutRecord, PutResult, check_call
 from daymark.market_data.tick_producer import TickProducer
 from daymark.market_data.tick_producer_models import Overload, ProducerLimits
@@ -51,6 +51,60 @@ def producer(stream, clock: Clock, **limits) -> TickProducer:
         sleep=clock.sleep,
         uniform=lambda: 0.5,
     )
+
+
+def sealer(sizes, target_bytes=1 << 19, most_rows=1 << 16) -> BlockSealer:
+    """Of records whose data have a planned size for each number of rows."""
+    return BlockSealer(lambda ticks: bytes(sizes[len(ticks)]), target_bytes, most_rows)
+
+
+def test_a_record_holds_its_key_and_data_up_to_the_limit_and_is_halved_beyond_it():
+    # The key "ticks" has 5 bytes; a record of data and key has 1 MiB, 1,048,576 bytes, at most.
+    rows = TickSource().rows([0] * 5)
+    sizes = {5: 1_048_571, 3: 20, 2: 10}
+    assert [(item.rows, item.ordinal, item.record.size) for item in sealer(sizes).seal("ticks", rows)] == [(5, 1, 1_048_576)]
+    halved = list(sealer({**sizes, 5: 1_048_572}).seal("ticks", rows))
+    assert [(item.rows, item.ordinal, item.record.size) for item in halved] == [(2, 1, 15), (3, 2, 25)]
+    assert [item.rows for item in sealer({2: 1_048_572, 1: 9}).seal("ticks", rows.take(slice(0, 2)))] == [1, 1]
+    with pytest.raises(InvalidInput) as refused:
+        list(sealer({1: 1_048_572}).seal("ticks", rows.take(slice(0, 1))))
+    assert refused.value.field == "data"
+
+
+def test_how_many_rows_fill_a_record_is_learned_from_a_thousand_and_no_fewer():
+    # Aimed at 1,600 bytes; at first a row is taken for 16 bytes.
+    rows, sizes = TickSource().rows([0] * 1_000), {999: 3_996, 1_000: 4_000}
+    learning = sealer(sizes, target_bytes=1_600)
+    assert learning.full_rows == 100
+    list(learning.seal("k", rows.take(slice(0, 999))))
+    assert learning.full_rows == 100
+    list(learning.seal("k", rows))
+    assert (learning.full_rows, learning.sealed) == (400, 2)
+    assert sealer({}, target_bytes=1_600, most_rows=99).full_rows == 99
+    assert sealer({}, target_bytes=15).full_rows == 1
+
+
+def test_a_lane_counts_what_waits_and_since_when():
+    source, lane, two_rows = TickSource(), TickLane("ticks"), sealer({1: 10, 2: 20}, most_rows=2)
+    lane.seal(two_rows, everything=True)
+    assert (lane.waiting_rows, lane.waiting_bytes, list(lane.sealed)) == (0, 0, [])
+    lane.append(source.rows([0]), 5.0)
+    lane.seal(two_rows, everything=False)
+    lane.append(source.rows([0] * 4), 6.0)
+    # 64 bytes a row.
+    assert (lane.since, lane.open_rows, lane.waiting_rows, lane.waiting_bytes) == (5.0, 5, 5, 320)
+    lane.seal(two_rows, everything=False)
+    # Two records of two rows, each of 20 bytes and the key's 5, and a row that waits for another.
+    assert [item.rows for item in lane.sealed] == [2, 2]
+    assert (lane.since, lane.open_rows, lane.waiting_rows, lane.waiting_bytes) == (5.0, 1, 5, 64 + 50)
+    lane.append(source.rows([0] * 2), 7.0)
+    assert lane.since == 5.0
+    lane.seal(two_rows, everything=True)
+    assert ([item.rows for item in lane.sealed], lane.open_rows, lane.waiting_bytes) == ([2, 2, 2, 1], 0, 75 + 15)
+    lane.append(source.rows([0]), 8.0)
+    assert lane.since == 8.0
+    lane.retries, lane.not_before = 3, 9.0
+    assert (lane.has_left().ordinal, lane.retries, lane.not_before, lane.waiting_rows) == (1, 0, 0.0, 6)
 
 
 def test_full_records_are_of_the_size_aimed_at_and_keep_their_label():
@@ -173,6 +227,22 @@ def test_blocking_ends_as_soon_as_there_is_room_and_open_rows_make_room_too():
     assert sender.close().counts.rows_sent == 150
 
 
+def test_as_many_rows_as_there_is_room_for_are_taken_once_what_waited_has_left():
+    stream, clock, source = Script(), Clock(), TickSource()
+    sender = producer(stream, clock, waiting_bytes=40 * ROW_BYTES, linger_seconds=1e9, overload=Overload.REFUSE)
+    for rows in (20, 40):
+        sender.offer(source.rows([0] * rows))
+    assert (sender.counts.rows_sent, sender.counts.rows_waiting, sender.counts.rows_refused) == (20, 40, 0)
+
+
+def test_rows_that_fill_a_record_are_sealed_at_once_and_leave_with_the_next_call():
+    stream, source = Script(), TickSource()
+    sender = producer(stream, Clock(), groups=1, block_rows=2)
+    sender.offer(source.rows([0] * 5))
+    counts = sender.counts
+    assert (counts.records_sealed, counts.records_waiting, counts.rows_waiting, stream.calls) == (2, 2, 5, [])
+
+
 def test_more_rows_than_there_could_be_room_for_are_refused():
     sender = producer(Script(), Clock(), waiting_bytes=10 * ROW_BYTES)
     with pytest.raises(InvalidInput) as refused:
@@ -240,6 +310,17 @@ def test_a_table_that_would_fill_a_record_is_refused():
     assert refused.value.field == "symbols"
 
 
+@pytest.mark.parametrize(("size", "fits"), [(524_288, True), (524_289, False)])
+def test_a_table_may_fill_half_a_record(monkeypatch, size, fits):
+    monkeypatch.setattr("daymark.market_data.tick_producer.encode_block", lambda _block: bytes(size))
+    if fits:
+        assert TickProducer(Script(), SYMBOLS, SESSION, synthetic=True).counts.records_sealed == 0
+        return
+    with pytest.raises(InvalidInput) as refused:
+        TickProducer(Script(), SYMBOLS, SESSION, synthetic=True)
+    assert refused.value.field == "symbols"
+
+
 def test_records_and_calls_have_their_limits():
     for key, data, field in (("", b"x", "partition_key"), ("k" * 257, b"x", "partition_key"), ("k", b"", "data")):
         with pytest.raises(InvalidInput) as refused:
@@ -255,16 +336,16 @@ def test_records_and_calls_have_their_limits():
         assert refused.value.field == "records"
 
 
-def test_a_call_holds_no_more_records_than_the_stream_takes():
-    stream, clock = Script(), Clock()
-    table = SymbolTable.of(f"S{number:04d}" for number in range(700))
-    sender = TickProducer(stream, table, SESSION, synthetic=True, limits=ProducerLimits(groups=10_000), monotonic=clock, sleep=clock.sleep)
-    row = TickSource().rows([0])
-    sender.offer(replace(Ticks.concatenate([row] * 700), instrument=np.arange(700, dtype=np.uint32)))
+def test_a_call_holds_no_more_records_than_the_stream_takes(monkeypatch):
+    """Every symbol has a key of its own; that the stream's own bound is 500 the test above says."""
+    monkeypatch.setattr("daymark.market_data.tick_producer.MAX_CALL_RECORDS", 3)
+    stream, clock, source = Script(), Clock(), TickSource()
+    sender = producer(stream, clock, groups=10_000)
+    assert len(set(TickShards(SYMBOLS, 10_000).partition_keys().values())) == len(SYMBOLS) == 8
+    sender.offer(source.rows(range(8)))
     ended = sender.close()
-    assert ended.counts.rows_sent == 700
-    assert len(stream.calls[0]) == 500
-    assert sum(map(len, stream.calls)) == ended.counts.records_sent == len(set(TickShards(table, 10_000).partition_keys().values()))
+    assert (ended.counts.rows_sent, ended.counts.records_sent) == (8, 8)
+    assert [len(call) for call in stream.calls] == [3, 3, 2]
 
 
 def test_a_call_holds_no_more_bytes_than_the_stream_takes():

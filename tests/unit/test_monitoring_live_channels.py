@@ -13,8 +13,9 @@ from daymark.core.errors import NotFound
 from daymark.core.tenancy import Principal, Role
 from daymark.local.sample_people import instruments
 from daymark.monitoring.live_boards import LiveBoards
-from daymark.monitoring.live_channels import SymbolChannel
-from tests.unit.live_world import ADA, BEN, HOME, LiveWorld, moved, portfolios, two
+from daymark.monitoring.live_channels import PortfolioChannel, SymbolChannel, live_state
+from daymark.monitoring.live_views import BoardView
+from tests.unit.live_world import ADA, BEN, HOME, ROW, LiveWorld, moved, portfolios, two
 
 NO_SUCH_CHANNEL = json.loads(error_message(NotFound("")))
 
@@ -39,6 +40,21 @@ def test_a_board_is_read_again_only_when_another_stands(world, monkeypatch):
     boards.read(2)
     boards.read(1)
     assert loads == ["bucket-0001", "bucket-0001", "bucket-0002", "bucket-0002", "bucket-0001"]
+
+
+def test_a_board_that_is_read_again_takes_no_other_ones_place(world, monkeypatch):
+    first, loads = world.show(two()), []
+    world.show(portfolios(2, {}))
+    boards = LiveBoards(world.snapshots, kept=2)
+    for bucket in (1, 2):
+        assert boards.read(bucket).board.bucket == bucket
+    second = world.show(portfolios(2, {}, 2, as_of=0))
+    assert boards.read(2).board.revision == second.revision == 2
+    load = world.snapshots.load
+    monkeypatch.setattr(world.snapshots, "load", loads.append)
+    monkeypatch.setattr(world.snapshots, "version", lambda name: load(name)[1])
+    assert boards.read(1).board.revision == first.revision
+    assert loads == []
 
 
 def test_resuming_brings_what_changed_and_another_client_nothing_but_what_it_lacks(world):
@@ -124,6 +140,31 @@ def test_a_process_remembers_so_many_portfolios_and_no_more(world, monkeypatch):
     for name in ("NS-1", "NS-1", "NS-2", "NS-2", "NS-1"):
         assert world.say("c1", channel=f"portfolio/{name}")["type"] == "snapshot"
     assert read == ["NS-1", "NS-2", "NS-1"]
+
+
+def test_a_portfolio_is_looked_up_once_a_minute_and_those_read_last_are_remembered(world, monkeypatch):
+    """Each letter is a portfolio, each number the second at which it is asked for; of three that are kept the oldest goes."""
+    monkeypatch.setattr("daymark.monitoring.live_channels.PORTFOLIOS_KEPT", 3)
+    for name in "ABCDE":
+        world.own("northstar", name)
+    channel, read, portfolio = PortfolioChannel(world.boards, world.book, 1, world.clock), [], world.book.portfolio
+    monkeypatch.setattr(world.book, "portfolio", lambda *named: read.append(named[1]) or portfolio(*named))
+    asked = [("A", 0), ("A", 59.999), ("A", 60), ("B", 70), ("C", 110), ("B", 129.999), ("B", 130), ("D", 131), ("E", 132), ("B", 133)]
+    past = 0.0
+    for name, at in asked:
+        world.clock.advance(timedelta(seconds=at - past))
+        past = at
+        channel.topic(name, BEN)
+    # A is read again at 60 and B at 130; then D takes A's place and E takes C's.
+    assert "".join(read) == "AABCBDE"
+
+
+@pytest.mark.parametrize(("since", "told"), [(-1, None), (0, 0), (1, 1), (None, None)])
+def test_revision_nought_is_known_as_well_as_any_other(since, told):
+    first = portfolios(1, {"northstar/NS-1": ROW}, 0)
+    shown = BoardView(moved(moved(first, {("cash", "northstar/NS-1"): 1}), {("cash", "northstar/NS-1"): 2}))
+    state = live_state(shown, "northstar/NS-1", 1, since)
+    assert (state.sequence, state.since, "value" in state.body, state.body["cash"]) == (2, told, told is None, "0.02")
 
 
 def test_instruments_are_looked_up_once_a_minute(world):

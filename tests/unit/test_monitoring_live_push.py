@@ -91,6 +91,9 @@ def test_messages_keep_to_a_frame_and_a_longer_update_goes_alone():
     assert [count for count, _ in messages] == [3, 1, 2]
     assert [len(text) for _, text in messages] == [frame + 62, frame + 200, frame + 48]
     assert list(updates_messages([])) == []
+    # Three of ten letters and two commas are 32; that each message says its frame anew is counted as well.
+    assert [count for count, _ in updates_messages(["x" * 10] * 7, frame + 32)] == [3, 3, 1]
+    assert [count for count, _ in updates_messages(["x" * 10] * 7, frame + 31)] == [2, 2, 2, 1]
     # 32 KiB to the byte.
     assert [count for count, _ in updates_messages(["x" * (32 * 1024 - frame - 2), "x"])] == [2]
     assert [count for count, _ in updates_messages(["x" * (32 * 1024 - frame - 1), "x"])] == [1, 1]

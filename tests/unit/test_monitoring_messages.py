@@ -7,7 +7,7 @@ import json
 import pytest
 
 from daymark.contracts.progress import RunProgressed, read_run_progressed
-from daymark.contracts.push import BadMessage, ClientAction, ClientMessage, error_message, read_message, state_message
+from daymark.contracts.push import BadMessage, ClientAction, ClientMessage, error_message, read_message, state_message, update_text
 from daymark.core.errors import Conflict, DaymarkError, Forbidden, InvalidInput, NotFound, StaleFence, Unavailable
 
 
@@ -55,6 +55,9 @@ def test_a_message_of_the_longest_size_is_read():
     padded = text.replace('""', json.dumps("x" * (4096 - len(text))))
     assert len(padded) == 4096
     assert read_message(padded).action is ClientAction.PING
+    with pytest.raises(BadMessage) as refused:
+        read_message(f"{padded} ")
+    assert refused.value.context == {"limit": 4096}
 
 
 def test_a_refusal_keeps_the_messages_own_name_where_it_has_one():
@@ -98,6 +101,8 @@ def test_what_a_client_writes_comes_back_in_ascii():
 def test_a_state_is_never_sent_with_a_number_that_json_lacks():
     with pytest.raises(ValueError, match="JSON"):
         state_message("snapshot", "day/2018-02-05", 1, {"value": float("nan")})
+    with pytest.raises(ValueError, match="JSON"):
+        update_text({"value": float("inf")})
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from daymark.core.errors import InvalidInput, NotFound, Unauthenticated, Unavail
 from daymark.core.tenancy import SHARED_TENANT, Principal, Role
 from daymark.monitoring.models import ChannelState, Topic
 from daymark.monitoring.ports import Gone
+from daymark.monitoring.push import wait_before
 from daymark.operations.catalogue import trading_day
 from daymark.operations.models import OperationPhase, RunId
 from tests.unit.push_world import (
@@ -232,6 +233,16 @@ def test_a_throttled_post_is_tried_again_a_few_times(world):
     assert world.waits == [1, 2, 3]
 
 
+def test_the_wait_before_a_retry_is_drawn_below_a_bound_that_doubles(monkeypatch):
+    slept = []
+    monkeypatch.setattr("daymark.monitoring.push.time.sleep", slept.append)
+    monkeypatch.setattr("daymark.monitoring.push.random.random", lambda: 0.5)
+    for retry in (1, 2, 3):
+        wait_before(retry)
+    # Half of 50 ms, of 100 ms, of 200 ms.
+    assert slept == [0.025, 0.05, 0.1]
+
+
 def test_a_message_that_stays_throttled_is_dropped_and_the_next_carries_the_whole_state(world):
     world.connect("c1")
     world.say("c1")
@@ -254,6 +265,17 @@ def test_a_connection_closed_while_it_subscribes_is_let_go(world, monkeypatch):
     monkeypatch.setattr(world.connections, "subscribe", gone)
     assert world.conversation.receive("c1", SUBSCRIBE) == "gone"
     assert world.poster.posted == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_connection_that_has_ended_is_forgotten_however_often_it_is_told(world, times):
+    for name in ("c1", "c2"):
+        world.connect(name)
+        world.say(name)
+    for _ in range(times):
+        world.desk.close("c1")
+    assert world.connections.find("c1", NOW) is None
+    assert world.publish() == {"sent": 1}
 
 
 def test_a_store_that_does_not_answer_is_told_without_its_name(world, monkeypatch):

@@ -163,8 +163,6 @@ class RedisHotQuotes:
         return found
 
     def _key(self, symbol: str) -> str:
-        if self._slot_groups == 1:
-            return "hot-quotes:{0}"
         return f"hot-quotes:{{{zlib.crc32(symbol.encode('ascii')) % self._slot_groups}}}"
 
 

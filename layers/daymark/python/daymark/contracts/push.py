@@ -193,9 +193,9 @@ def state_message(kind: str, channel: str, sequence: int, body: Mapping[str, Any
 
 
 def live_members(
-    channel: str, sequence: int, body: Mapping[str, Any], *, since: int | None, resume: str | None, restart: bool = False
+    channel: str, sequence: int, body: Mapping[str, Any], *, since: int | None, resume: str | None, restart: bool
 ) -> dict[str, Any]:
-    """A snapshot, or with ``since`` a delta, of a live channel, as it stands in its own message or among ``updates``."""
+    """A snapshot, or with ``since`` a delta, of a channel, as it stands in its own message or among ``updates``."""
     members: dict[str, Any] = {"type": "snapshot" if since is None else "delta", "channel": channel}
     optional = {"since": since, "sequence": sequence, "resume": resume, "restart": True if restart else None}
     return members | {name: value for name, value in optional.items() if value is not None} | dict(body)

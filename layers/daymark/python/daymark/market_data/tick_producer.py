@@ -108,7 +108,7 @@ class TickProducer:
         """
         now = self._monotonic()
         for lane in self._lanes.values():
-            lane.seal(self._sealer, everything=lane.open_rows > 0 and now - lane.since >= self._limits.linger_seconds)
+            lane.seal(self._sealer, everything=now - lane.since >= self._limits.linger_seconds)
         self._send()
 
     def close(self, patience_seconds: float | None = None) -> ProducerClosed:

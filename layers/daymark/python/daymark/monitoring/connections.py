@@ -14,13 +14,12 @@ from daymark.contracts.push import (
     live_message,
     pong_message,
     read_message,
-    state_message,
     unsubscribed_message,
 )
 from daymark.core.clock import Clock
 from daymark.core.errors import DaymarkError, Unavailable
 from daymark.monitoring.channels import Channels
-from daymark.monitoring.models import SUBSCRIPTIONS_PER_CONNECTION, UPDATES, Connection, Subscription
+from daymark.monitoring.models import SUBSCRIPTIONS_PER_CONNECTION, Connection, Subscription
 from daymark.monitoring.ports import Connections, Gone
 from daymark.monitoring.push import Courier, Delivery
 from daymark.monitoring.tickets import TicketDesk
@@ -130,9 +129,7 @@ class Conversation:
         # Subscribed first, read second: a change in between is pushed, and the sequences tell which came last.
         self._connections.subscribe(connection, topic, self._limit)
         state = self._channels.state(topic, message.resume)
-        if self._channels.update(topic) != UPDATES:
-            return Answer(state_message("snapshot", topic.channel, state.sequence, state.body, message.message_id))
         members = live_members(topic.channel, state.sequence, state.body, since=state.since, resume=state.resume, restart=state.restart)
-        # Before there is a board nothing has been sent: whatever comes is sent whole.
+        # Of a day nothing is noted, every push is whole. Before there is a board nothing has been sent: whatever comes is sent whole.
         told = Subscription(connection, topic) if state.resume is not None else None
         return Answer(live_message(members, message.message_id), told, state.sequence)

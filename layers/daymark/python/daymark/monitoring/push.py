@@ -6,7 +6,7 @@ live push all that its connection lacks, so the next one makes it good.
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class Delivery(StrEnum):
 
 def wait_before(retry_number: int) -> None:
     """Sleep before a retry: full jitter below 50 ms, 100 ms, 200 ms."""
-    time.sleep(full_jitter(0.05, 0.5, retry_number, lambda: secrets.randbelow(1 << 30) / (1 << 30)))
+    time.sleep(full_jitter(0.05, 0.5, retry_number, random.random))
 
 
 class Courier:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,7 @@ class DynamoConnections:
     def _transact(self, actions: Sequence[dict[str, Any]]) -> None:
         """All or none; two messages of one connection may meet on its row, and the loser tries again."""
         items: list[Any] = list(actions)
-        for retry in range(1, TRIES_UNDER_CONTENTION + 1):
+        for retry in count(1):
             try:
                 with translated(f"writing table {self._table.name}"):
                     self._client.transact_write_items(TransactItems=items)
