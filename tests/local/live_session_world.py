@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from daymark.client import DaymarkClient
 from daymark.contracts.live_session import bucket_key
 from daymark.local.live_check import LivePath
 from daymark.local.live_day import LiveStores
@@ -73,7 +74,5 @@ class LiveWorld:
     def boards(self) -> dict[int, tuple[bytes, str] | None]:
         return {bucket: self.stores.boards.load(bucket_key(bucket)) for bucket in self.path.buckets}
 
-    def rest(self, path: str, role: str = "operations") -> dict[str, Any]:
-        answer = self.installation.get(path, self.installation.user(role, "northstar"))
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
+    def client(self, role: str = "operations") -> DaymarkClient:
+        return self.installation.client(self.installation.user(role, "northstar"))

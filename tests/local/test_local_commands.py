@@ -8,7 +8,6 @@ import sys
 from datetime import date
 from pathlib import Path
 
-import httpx
 import pytest
 
 from daymark.local.trading_day import TradingDay
@@ -30,11 +29,7 @@ def daymark(installation: Installation, *arguments: str) -> subprocess.Completed
 def test_a_token_from_the_command_opens_the_api(installation: Installation) -> None:
     done = daymark(installation, "token", installation.user("adviser", "northstar"))
     assert (done.returncode, done.stderr) == (0, "")
-    outputs = installation.workspace.outputs()
-    headers = {"Host": f"{outputs['ApiId']}.execute-api.localhost:{installation.workspace.port}", "Authorization": done.stdout.strip()}
-    answer = httpx.get(f"{installation.workspace.endpoint}/{outputs['ApiStage']}/v1/book/portfolios", headers=headers, timeout=60)
-    assert answer.status_code == 200
-    assert answer.json()["items"]
+    assert installation.client("", token=done.stdout.strip()).book.list_portfolios().items
 
 
 def test_an_unknown_user_is_told_who_there_is(installation: Installation) -> None:

@@ -21,6 +21,8 @@ from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import dynamodb_client
 from daymark.adapters.dynamodb.day_records import DynamoDayRecords
 from daymark.adapters.kinesis import KinesisTickStream, kinesis_client
+from daymark.client.book_models import Mark
+from daymark.client.operations_models import PortfolioDay
 from daymark.contracts.live_session import bucket_key
 from daymark.contracts.tick_blocks import TickBlock, encode_block
 from daymark.contracts.ticks import Ticks
@@ -163,7 +165,8 @@ def test_before_the_first_tick_nothing_is_live(played: LiveWorld) -> None:
 
 
 def test_whoever_watched_ends_on_what_the_close_says_to_the_cent(played: LiveWorld) -> None:
-    results = {row["portfolio_id"]: row for row in played.rest(f"/v1/operations/days/{LIVE_DAY}")["portfolios"]}
+    client = played.client()
+    results = {row.portfolio_id: row for row in client.operations.read_day(LIVE_DAY).portfolios}
     seen = 0
     for screen in played.screens.values():
         for channel, state in screen.kept.states.items():
@@ -171,18 +174,18 @@ def test_whoever_watched_ends_on_what_the_close_says_to_the_cent(played: LiveWor
             assert (state["live"], state["session_date"], state["synthetic_ticks"]) == (True, LIVE_DAY.isoformat(), True)
             assert played.shown[role_of(screen)][channel]["as_of"] == AT_THE_CLOSE
             if kind == "portfolio":
-                shows_the_close(state, played.rest(f"/v1/book/portfolios/{name}/marks/{LIVE_DAY}"), results[name])
+                shows_the_close(state, client.book.read_mark(name, LIVE_DAY), results[name])
                 seen += 1
     assert seen == 5
 
 
-def shows_the_close(state: Mapping[str, Any], mark: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+def shows_the_close(state: Mapping[str, Any], mark: Mark, result: PortfolioDay) -> None:
     """Value, cash, result and classes; a class is the sum of its positions, its weight their part of the whole."""
-    assert (state["value"], state["cash"], state["profit_and_loss"]) == (mark["value"], mark["cash"], result["pnl"])
+    assert (state["value"], state["cash"], state["profit_and_loss"]) == (str(mark.value), str(mark.cash), str(result.pnl))
     for name, shown in state["classes"].items():
-        value = sum((Decimal(each["value"]) for each in mark["positions"] if each["asset_class"].lower() == name), Decimal(0))
+        value = sum((each.value for each in mark.positions if each.asset_class.lower() == name), Decimal(0))
         assert Decimal(shown["value"]) == value
-        assert shown["weight"] == pytest.approx(float(value / Decimal(mark["value"])), abs=1e-12)
+        assert shown["weight"] == pytest.approx(float(value / mark.value), abs=1e-12)
         assert shown["drift"] == pytest.approx(shown["weight"] - shown["target"], abs=1e-9)
     held = sum(Decimal(shown["value"]) for shown in state["classes"].values())
     assert held + Decimal(state["cash"]) == Decimal(state["value"])
@@ -191,12 +194,9 @@ def shows_the_close(state: Mapping[str, Any], mark: Mapping[str, Any], result: M
 
 def test_symbols_end_on_the_official_closes(played: LiveWorld) -> None:
     """The price of the close's positions; the change is from the official close of the session before."""
-    positions = [
-        position
-        for portfolio in ("NS-P01", "NS-P02", "NS-P04", "NS-P06", "NS-P08")
-        for position in played.rest(f"/v1/book/portfolios/{portfolio}/marks/{LIVE_DAY}")["positions"]
-    ]
-    closes = {position["instrument_id"]: Decimal(position["price"]) for position in positions}
+    read_mark = played.client().book.read_mark
+    marks = [read_mark(portfolio, LIVE_DAY) for portfolio in ("NS-P01", "NS-P02", "NS-P04", "NS-P06", "NS-P08")]
+    closes = {position.instrument_id: position.price for mark in marks for position in mark.positions}
     for role, symbol in (("adviser", "KO"), ("risk", "GE"), ("risk", "BOND-AAA")):
         state = played.screens[role].state(f"symbol/{symbol}")
         assert (Decimal(state["price"]), state["publishers"]) == (closes[symbol], 3)

@@ -27,9 +27,8 @@ SECONDS = 120.0
 
 
 def ticket(installation: Installation, user: str | None = None, token: str | None = None) -> dict[str, str]:
-    answer = installation.call("POST", "/v1/monitoring/tickets", user, token)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    given = installation.client(user or "", token).monitoring.issue_ticket()
+    return {"url": given.url, "ticket": given.ticket}
 
 
 @contextmanager
@@ -120,11 +119,11 @@ def test_a_client_is_told_that_no_such_channel_exists_as_for_one_that_does_not(i
 def test_the_day_that_was_run_is_shown_as_the_journal_has_it(installation: Installation) -> None:
     with connected(installation, installation.user("adviser", "harbor")) as socket:
         snapshot = say(socket, action="subscribe", channel=f"day/{SESSION}")
-    day = installation.get(f"/v1/operations/days/{SESSION}", installation.user("operations", "harbor")).json()
-    assert [phase["run_id"] for phase in snapshot["phases"]] == [phase["run_id"] for phase in day["phases"]]
-    for shown, phase in zip(snapshot["phases"], day["phases"], strict=True):
-        assert shown["status"] == phase["status"]
-        assert shown["tasks"] == [{"task": each["task"], "status": each["status"], "try": each["tries"]} for each in phase["tasks"]]
+    day = installation.client(installation.user("operations", "harbor")).operations.read_day(SESSION)
+    assert [phase["run_id"] for phase in snapshot["phases"]] == [phase.run_id for phase in day.phases]
+    for shown, phase in zip(snapshot["phases"], day.phases, strict=True):
+        assert shown["status"] == phase.status
+        assert shown["tasks"] == [{"task": each.task, "status": each.status, "try": each.tries} for each in phase.tasks]
 
 
 def test_two_watchers_see_a_phase_to_its_end_while_it_runs(installation: Installation) -> None:

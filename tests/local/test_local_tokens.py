@@ -12,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from daymark.client import ProblemError
 from daymark.local.price_history import load_price_history
 from daymark.local.sample_book import sample_book
 from tests.local.conftest import SESSION, Installation
@@ -83,11 +84,11 @@ def forged(installation: Installation, attacker_key: rsa.RSAPrivateKey) -> dict[
 
 
 def test_a_good_token_gets_in(installation: Installation) -> None:
-    assert installation.get(PORTFOLIOS, installation.user("administrator", "northstar")).status_code == 200
+    assert installation.client(installation.user("administrator", "northstar")).book.list_portfolios(limit=1).items
 
 
 def test_no_token_gets_nothing(installation: Installation) -> None:
-    assert installation.get(PORTFOLIOS).status_code == 401
+    assert installation.call("GET", PORTFOLIOS).status_code == 401
 
 
 def test_no_forgery_gets_in(installation: Installation, forged: dict[str, str]) -> None:
@@ -130,8 +131,8 @@ def test_another_tenants_portfolio_and_one_that_never_existed_answer_alike(insta
     foreign = next(row["portfolio_id"] for row in installation.document["portfolios"] if row["tenant"] == "harbor")
     user = installation.user("administrator", "northstar")
     for suffix in ("", "/positions", "/lots", "/marks", f"/marks/{SESSION}"):
-        theirs = installation.get(f"{PORTFOLIOS}/{foreign}{suffix}", user)
-        nobodys = installation.get(f"{PORTFOLIOS}/NO-SUCH-1{suffix}", user)
+        theirs = installation.call("GET", f"{PORTFOLIOS}/{foreign}{suffix}", user)
+        nobodys = installation.call("GET", f"{PORTFOLIOS}/NO-SUCH-1{suffix}", user)
         assert (theirs.status_code, theirs.json()) == (nobodys.status_code, nobodys.json()) and theirs.status_code == 404
 
 
@@ -150,8 +151,7 @@ def test_each_role_sees_its_own_portfolios_and_no_others(installation: Installat
                 or user.user_id == portfolio.adviser_id
             )
         }
-        answer = installation.get(f"{PORTFOLIOS}?limit=100", user.user_id)
-        assert {item["portfolio_id"] for item in answer.json()["items"]} == expected, user
+        assert {each.portfolio_id for each in installation.client(user.user_id).book.iterate_portfolios()} == expected, user
 
 
 def test_a_genuine_token_is_refused_once_it_has_expired(installation: Installation) -> None:
@@ -167,6 +167,9 @@ def test_a_genuine_token_is_refused_once_it_has_expired(installation: Installati
         token = installation.identity.token(installation.user("administrator", "northstar"))
     finally:
         cognito.update_user_pool_client(**client, **kept)
-    assert installation.call("GET", PORTFOLIOS, token=token).status_code == 200
+    client = installation.client("", token=token)
+    assert client.book.list_portfolios(limit=1).items
     time.sleep(4)
-    assert installation.call("GET", PORTFOLIOS, token=token).status_code == 401
+    with pytest.raises(ProblemError) as refused:
+        client.book.list_portfolios(limit=1)
+    assert refused.value.status == 401

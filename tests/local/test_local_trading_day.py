@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,7 @@ import httpx
 import pytest
 
 from daymark.adapters.dynamodb.client import s3_client
+from daymark.client import ProblemError, new_key
 from daymark.contracts.price_files import decode_vendor_file, encode_vendor_file, vendor_key
 from daymark.local.trading_day import TradingDay
 from daymark.local.workspace import REGION
@@ -48,21 +51,51 @@ def test_the_books_fell_on_the_day_the_index_lost_four_percent(installation: Ins
 
 def test_profit_and_loss_is_value_change_less_flows_by_the_rest_interface(installation: Installation) -> None:
     """Independent route: values and flows read over REST, the difference taken here."""
-    user = installation.user("operations", "northstar")
-    day = installation.get(f"/v1/operations/days/{SESSION}", user).json()
-    for row in day["portfolios"]:
-        mark = installation.get(f"/v1/book/portfolios/{row['portfolio_id']}/marks/{SESSION}", user).json()
-        total = Decimal(mark["cash"]) + sum((Decimal(position["value"]) for position in mark["positions"]), Decimal(0))
-        assert total == Decimal(mark["value"]) == Decimal(row["value"])
+    client = installation.client(installation.user("operations", "northstar"))
+    rows = client.operations.read_day(SESSION).portfolios
+    assert {row.portfolio_id for row in rows} == {each.portfolio_id for each in client.book.iterate_portfolios(limit=3)}
+    for row in rows:
+        mark = client.book.read_mark(row.portfolio_id, SESSION)
+        total = mark.cash + sum((position.value for position in mark.positions), Decimal(0))
+        assert total == mark.value == row.value
+
+
+def test_the_interface_tells_the_same_of_runs_lots_and_holdings_whichever_way_it_is_asked(installation: Installation) -> None:
+    client = installation.client(installation.user("operations", "northstar"))
+    for run in client.operations.list_runs(session_date=SESSION).items:
+        phase = client.operations.read_run(SESSION, run.phase, attempt=run.attempt)
+        assert phase.run_id == run.run_id
+        assert phase.tasks == client.operations.list_tasks(SESSION, run.phase, attempt=run.attempt).items
+    portfolio = client.book.list_portfolios(limit=1).items[0]
+    assert client.book.read_portfolio(portfolio.portfolio_id) == portfolio
+    held = {position.instrument_id: position.quantity for position in client.book.list_positions(portfolio.portfolio_id, on=SESSION).items}
+    lots: dict[str, Decimal] = {}
+    for lot in client.book.iterate_lots(portfolio.portfolio_id, limit=7, on=SESSION, open_=True):
+        lots[lot.instrument_id] = lots.get(lot.instrument_id, Decimal(0)) + lot.open_quantity
+    assert lots == held
+    newest = client.book.list_marks(portfolio.portfolio_id, limit=1).items[0]
+    assert newest.value == client.book.read_mark(portfolio.portfolio_id, newest.session_date).value
+
+
+def test_a_call_repeated_under_its_key_is_one_call_and_another_call_under_it_is_refused(installation: Installation) -> None:
+    client, key = installation.client("operations.daymark"), new_key()
+    first = client.operations.start_run(session_date=SESSION, phase="MID_DAY", dry_run=True, idempotency_key=key)
+    assert first.dry_run and first.waves
+    assert client.operations.start_run(session_date=SESSION, phase="MID_DAY", dry_run=True, idempotency_key=key) == first
+    with pytest.raises(ProblemError) as refused:
+        client.operations.start_run(session_date=SESSION, phase="MARKET_OPEN", dry_run=True, idempotency_key=key)
+    assert (refused.value.status, refused.value.code) == (409, "conflict")
+    with pytest.raises(ProblemError) as weekend:
+        client.operations.start_run(session_date=date(2018, 2, 4), phase="MID_DAY", dry_run=True)
+    assert (weekend.value.status, weekend.value.code) == (422, "not_a_session")
+    assert weekend.value.context
 
 
 def test_reports_can_be_opened_through_their_links(installation: Installation) -> None:
-    user = installation.user("operations", "summit")
-    reports = installation.get(f"/v1/operations/reports?session_date={SESSION}", user).json()
-    assert reports["items"]
-    subject = reports["items"][0]["subject"]
-    links = installation.get(f"/v1/operations/reports/{SESSION}/{subject}", user).json()
-    pdf = httpx.get(links["pdf"], timeout=30)
+    client = installation.client(installation.user("operations", "summit"))
+    report = next(client.operations.iterate_reports(session_date=SESSION))
+    pdf = httpx.get(client.operations.read_report(SESSION, report.subject).pdf, timeout=30)
+    assert hashlib.sha256(pdf.content).hexdigest() == report.sha256_pdf
     assert pdf.status_code == 200
     assert pdf.content.startswith(b"%PDF-")
 
@@ -88,11 +121,11 @@ def test_a_corrected_vendor_file_is_taken_up_by_running_the_close_again(installa
         prices.put_object(Bucket=bucket, Key=vendor_key(SESSION), Body=delivered)
     gained = 0
     for row in corrected:
-        user = installation.user("operations", row["tenant"])
-        mark = installation.get(f"/v1/book/portfolios/{row['portfolio_id']}/marks/{SESSION}", user).json()
-        shares = sum(Decimal(position["quantity"]) for position in mark["positions"] if position["instrument_id"] == "KO")
+        client = installation.client(installation.user("operations", row["tenant"]))
+        mark = client.book.read_mark(row["portfolio_id"], SESSION)
+        shares = sum(position.quantity for position in mark.positions if position.instrument_id == "KO")
         first = before[row["portfolio_id"]]
-        assert mark["attempt"] == row["attempt"] == first["attempt"] + 1
+        assert mark.attempt == row["attempt"] == first["attempt"] + 1
         # Half a cent of rounding on either side.
         assert abs(Decimal(row["value"]) - Decimal(first["value"]) - shares) <= Decimal("0.01"), row
         assert Decimal(row["value"]) - Decimal(first["value"]) == Decimal(row["pnl"]) - Decimal(first["pnl"])

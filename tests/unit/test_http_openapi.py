@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from daymark.core.errors import InvalidInput
 from daymark.http.app import checked_in_openapi, create_app
@@ -25,29 +27,86 @@ def world() -> World:
 
 
 def test_the_checked_in_document_is_current() -> None:
-    assert checked_in_openapi().decode() == as_text(merged_openapi()), "run: python -m daymark.http.openapi"
+    assert checked_in_openapi().decode() == as_text(merged_openapi()), "run: make openapi"
 
 
 # An unused ticket is gone within seconds, so a repeated call may well get another.
 WITHOUT_LASTING_EFFECT = {"/v1/monitoring/tickets"}
 
 
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    document = json.loads(checked_in_openapi())
+    return [(path, verb, each) for path, verbs in document["paths"].items() for verb, each in verbs.items()]
+
+
+def test_the_document_keeps_the_rules_of_openapi_31() -> None:
+    """The specification's own schema, as another project carries it."""
+    document = json.loads(checked_in_openapi())
+    assert document["openapi"].startswith("3.1")
+    OPENAPI_31_VALIDATOR.validate(document)
+    document["paths"]["/v1/book/portfolios"]["get"]["parameters"][0].pop("in")
+    assert not OPENAPI_31_VALIDATOR.is_valid(document)
+
+
+def test_every_schema_and_example_is_one() -> None:
+    """Each schema is one of JSON Schema 2020-12, and each example fits the schema that it stands beside."""
+    document = json.loads(checked_in_openapi())
+    # References are looked up from the root of what is validated against.
+    root = {"components": document["components"]}
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+        for member in schema.get("properties", {}).values():
+            for example in member.get("examples", []):
+                Draft202012Validator(root | member).validate(example)
+    problem = Draft202012Validator(root | {"$ref": "#/components/schemas/Problem"})
+    for response in document["components"]["responses"].values():
+        for example in response["content"]["application/problem+json"]["examples"].values():
+            problem.validate(example["value"])
+
+
 def test_every_route_describes_its_problems_and_needs_a_token() -> None:
     document = json.loads(checked_in_openapi())
     assert document["security"] == [{"idToken": []}]
-    for path, operations in document["paths"].items():
-        for verb, operation in operations.items():
-            assert "application/problem+json" in operation["responses"]["default"]["content"], path
-            assert "422" not in operation["responses"], path
-            assert operation["summary"] and operation["description"], path
-            headers = {each["name"] for each in operation.get("parameters", []) if each["in"] == "header"}
-            assert headers == ({"Idempotency-Key"} if verb == "post" and path not in WITHOUT_LASTING_EFFECT else set()), path
+    responses = document["components"]["responses"]
+    for path, verb, operation in operations():
+        refusals = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
+        assert {"401", "429", "500", "503"} <= set(refusals), path
+        for status, answer in refusals.items():
+            name = answer["$ref"].removeprefix("#/components/responses/")
+            (example,) = responses[name]["content"]["application/problem+json"]["examples"].values()
+            assert str(example["value"]["status"]) == status, path
+        assert "Retry-After" in responses["TooManyCalls"]["headers"]
+        assert "application/problem+json" in operation["responses"]["default"]["content"], path
+        assert operation["summary"] and operation["description"], path
+        headers = {each["name"] for each in operation.get("parameters", []) if each["in"] == "header"}
+        assert headers == ({"Idempotency-Key"} if verb == "post" and path not in WITHOUT_LASTING_EFFECT else set()), path
+
+
+def test_operations_are_named_after_system_verb_and_noun_and_no_two_alike() -> None:
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(names) == len(set(names)) >= 16
+    for path, _, operation in operations():
+        system = path.split("/")[2]
+        assert operation["tags"] == [system]
+        assert re.fullmatch(rf"{system}_(list|read|start|resume|retry|issue)_[a-z_]+", operation["operationId"]), path
+
+
+def test_a_list_that_goes_on_takes_the_cursor_it_gives() -> None:
+    schemas = json.loads(checked_in_openapi())["components"]["schemas"]
+    paged = 0
+    for path, _, operation in operations():
+        names = {each["name"] for each in operation.get("parameters", [])}
+        answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        members = schemas.get(answer.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+        assert ("cursor" in names) == ("next_cursor" in members), path
+        paged += "cursor" in names
+    assert paged >= 4
 
 
 def test_every_reference_of_the_document_resolves() -> None:
-    text = checked_in_openapi().decode()
-    names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
-    assert names <= set(json.loads(text)["components"]["schemas"])
+    document = json.loads(checked_in_openapi())
+    for kind, name in re.findall(r'"#/components/(\w+)/(\w+)"', checked_in_openapi().decode()):
+        assert name in document["components"][kind]
 
 
 class Loads(HTMLParser):
@@ -98,7 +157,7 @@ def test_the_document_is_served_as_it_is_checked_in(world: World) -> None:
 def test_a_function_serves_only_its_own_systems(world: World) -> None:
     services = world.app.state.services
     given: dict[str, Any] = {
-        "book": services.book, "marks": services.marks, "records": services.records, "identity": services.identity,
+        "book": services.book, "marks": services.marks, "records": services.records, "identity": services.identity, "rates": services.rates,
         "cursor_key": b"k" * 32,
     }  # fmt: skip
     one = make_world()

@@ -24,7 +24,16 @@ from schemathesis.specs.openapi.checks import (
 from daymark.http.app import checked_in_openapi
 from tests.unit.http_world import CALLERS, World, make_world
 
-SCHEMA = schemathesis.openapi.from_dict(json.loads(checked_in_openapi()))
+
+def without_default(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with nothing to excuse a status that its route does not name."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            del operation["responses"]["default"]
+    return document
+
+
+SCHEMA = schemathesis.openapi.from_dict(without_default(json.loads(checked_in_openapi())))
 OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations()]
 CHECKS = [negative_data_rejection, status_code_conformance, content_type_conformance, response_schema_conformance]
 # What the world holds, so that calls reach further than "not found"; and the dates at the edges of what a day can be.

@@ -25,15 +25,20 @@ def _price_text(price: Decimal) -> str:
 Amount = Annotated[
     Decimal,
     PlainSerializer(_money_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "decimal", "description": "Money to the cent, as text.", "examples": ["1234.56"]}),
+    WithJsonSchema({"type": "string", "format": "decimal", "description": "Money to the cent.", "examples": ["1234.56"]}),
+]
+# The same where a record keeps it as text already.
+AmountText = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "format": "decimal", "description": "Money to the cent.", "examples": ["1234.56"]}),
 ]
 Units = Annotated[
     Decimal,
     PlainSerializer(_quantity_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "decimal", "description": "Units to four decimals, as text.", "examples": ["12.0000"]}),
+    WithJsonSchema({"type": "string", "format": "decimal", "description": "Units to four decimals.", "examples": ["12.0000"]}),
 ]
 Price = Annotated[
     Decimal,
     PlainSerializer(_price_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "decimal", "description": "Price of one unit, as text.", "examples": ["171.510"]}),
+    WithJsonSchema({"type": "string", "format": "decimal", "description": "Price of one unit.", "examples": ["171.510"]}),
 ]

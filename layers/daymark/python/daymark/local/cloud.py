@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from daymark.adapters.websocket import public_address
+from daymark.client import DaymarkClient, ProblemError, Transport, UnexpectedAnswer
 from daymark.core.errors import Unavailable
 from daymark.local.cache import Cache
 from daymark.local.deployment import Deployment
@@ -120,15 +121,25 @@ class LocalCloud:
             NotFound: no such user, or nothing is deployed here.
             Unavailable: the API did not give a ticket.
         """
-        outputs, token = self.workspace.outputs(), self.token(user)
-        # By address and host name, because not every system resolves ``*.localhost``.
-        headers = {"Host": self.api().split("/")[2], "Authorization": token}
+        token = self.token(user)
         try:
-            answer = httpx.post(f"{self.workspace.endpoint}/{outputs['ApiStage']}/v1/monitoring/tickets", headers=headers, timeout=60)
-            given = answer.raise_for_status().json()
-        except httpx.HTTPError as failed:
+            with self.client(lambda: token) as client:
+                given = client.monitoring.issue_ticket()
+        except (ProblemError, UnexpectedAnswer) as failed:
             raise Unavailable(f"the API gave no ticket: {failed}") from None
-        return f"{given['url']}?ticket={given['ticket']}"
+        return f"{given.url}?ticket={given.ticket}"
+
+    def client(self, token: Callable[[], str]) -> DaymarkClient:
+        """A client of the REST API, for the caller to close.
+
+        It goes by address and host name, because not every system resolves ``*.localhost``.
+
+        Args:
+            token: Gives the ID token for each call.
+        """
+        stage = self.workspace.outputs()["ApiStage"]
+        http = httpx.Client(headers={"Host": self.api().split("/")[2]}, timeout=60)
+        return DaymarkClient(Transport(f"{self.workspace.endpoint}/{stage}", token, http))
 
     def _forget_if_state_was_lost(self) -> None:
         # The emulator writes its state on a clean stop only; after a kill the stacks are gone though our stamp remains.

@@ -27,7 +27,7 @@ def source_fingerprint(project: Path) -> str:
 
 
 def _source_files(project: Path) -> Iterator[Path]:
-    left_out = {project / "layers/daymark/python/daymark" / part for part in ("local", "cli")}
+    left_out = {project / "layers/daymark/python/daymark" / part for part in ("local", "cli", "client")}
     for name in SOURCES:
         root = project / name
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:

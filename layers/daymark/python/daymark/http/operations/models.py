@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from daymark.http.parameters import CalendarDate
+from daymark.http.values import AmountText
 from daymark.operations.models import OperationPhase, OperationSummary, RunId, RunStatus, TaskPriority, TaskResult, TaskStatus
 
 MaySee = Callable[[str], bool]
@@ -171,16 +172,16 @@ class PortfolioDayBody(BaseModel):
     tenant: str
     portfolio_id: str
     name: str
-    value: str | None = Field(description="Value at the close, as text.")
-    pnl: str | None = Field(description="Profit and loss of the day, as text.")
-    restatement: str | None = Field(description="What corrections changed in the value reported at the previous close, as text.")
+    value: AmountText | None = Field(description="Value at the close.")
+    pnl: AmountText | None = Field(description="Profit and loss of the day.")
+    restatement: AmountText | None = Field(description="What corrections changed in the value reported at the previous close.")
     attempt: int | None = Field(description="The attempt of the close that value and result are of.")
     day_return: float | None = Field(alias="return", description="Return of the day, a fraction.")
     benchmark_return: float | None
     var_95: float | None = Field(description="Overnight value at risk, 95%, a fraction of value; a loss is positive.")
     var_99: float | None
-    var_99_amount: str | None
-    es_99_amount: str | None = Field(description="Overnight expected shortfall, 99%, as text.")
+    var_99_amount: AmountText | None
+    es_99_amount: AmountText | None = Field(description="Overnight expected shortfall, 99%.")
     largest_drift: float | None = Field(description="Farthest weight from target at the close, else at the last close.")
     proposed_trades: int | None
     tax_loss_candidates: int | None
