@@ -19,8 +19,9 @@ RUN_STAMP := .venv/run.stamp
 DEV_STAMP := .venv/dev.stamp
 EMULATOR_STAMP := .daymark/emulator/installed.stamp
 NODE_STAMP := node_modules/installed.stamp
+LAYERS_STAMP := build/layers.stamp
 
-.PHONY: help run test test-full mutants bench lint format synth lock clean
+.PHONY: help run test test-full mutants bench lint format openapi configuration synth cost lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,10 +29,10 @@ help: ## Show this help
 run: $(RUN_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the trading day here and serve it (DATE=2018-02-05 ONCE=1 JSON=1)
 	@$(BIN)/daymark run $(if $(DATE),--date $(DATE)) $(if $(filter 1 true yes,$(ONCE)),--once) $(if $(filter 1 true yes,$(JSON)),--json)
 
-test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run the quick suite (under ten minutes on two cores)
+test: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) $(LAYERS_STAMP) ## Run the quick suite (under ten minutes on two cores)
 	@$(PYTEST) tests layers/daymark/python --doctest-modules --durations=20 --numprocesses=$(WORKERS) $(PYTEST_ARGS)
 
-test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## Run every seed, then break every guard (SHARD=2/5 for one part of five)
+test-full: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) $(LAYERS_STAMP) ## Run every seed, then break every guard (SHARD=2/5 for one part of five)
 	@DAYMARK_FULL=1 DAYMARK_SEEDS=10000 $(PYTEST) tests layers/daymark/python --doctest-modules --timeout=7200 --durations=20 $(if $(SHARD),--shard '$(SHARD)') $(PYTEST_ARGS)
 	@$(BIN)/python -m tests.mutation $(if $(SHARD),--shard '$(SHARD)') $(MUTANTS)
 
@@ -51,8 +52,21 @@ format: $(DEV_STAMP) ## Rewrite the code in the project's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+openapi: $(DEV_STAMP) ## Write the description of the REST interface anew, and the client from it
+	@$(BIN)/python -m daymark.http.openapi
+	@$(BIN)/python -m daymark.client.writing
+
+configuration: $(DEV_STAMP) ## Write docs/configuration.md anew from the settings
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=layers/daymark/python:functions $(BIN)/python -m cdk.configuration
+
 synth: $(RUN_STAMP) $(NODE_STAMP) ## Synthesise the templates of the embedded cloud into cdk.out
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --context target=local --context redis_url=redis://127.0.0.1:6379
+
+layers: $(RUN_STAMP) ## Build the dependency layers for Lambda into build/layers
+	@$(BIN)/python -m cdk.layer_build $(LAYERS)
+
+cost: $(DEV_STAMP) ## Print the monthly cost of both regions (PORTFOLIOS=1000 TICKS=1000 SYMBOLS=500 ALL=1 JSON=1 CONTEXT="name=value")
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=layers/daymark/python:functions $(BIN)/python -m cdk.cost $(if $(PORTFOLIOS),--portfolios $(PORTFOLIOS)) $(if $(TICKS),--ticks $(TICKS)) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(foreach each,$(CONTEXT),--context $(each)) $(if $(filter 1 true yes,$(ALL)),--all) $(if $(filter 1 true yes,$(JSON)),--json) $(if $(filter 1 true yes,$(PAPER)),--write-paper)
 
 lock: ## Rewrite the requirement locks (needs uv)
 	@requirements/compile
@@ -88,4 +102,11 @@ $(EMULATOR_STAMP): requirements/emulator.txt | .venv/bin/python
 $(NODE_STAMP): package-lock.json $(RUN_STAMP)
 	@echo "Installing the CDK command line from its lock" >&2
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --no-fund --no-audit
+	@touch $@
+
+# For Lambda, and for this machine, where their handlers can be imported.
+$(LAYERS_STAMP): $(wildcard requirements/layer-*.txt) $(RUN_STAMP)
+	@echo "Building the dependency layers from their locks" >&2
+	@$(BIN)/python -m cdk.layer_build
+	@$(BIN)/python -m cdk.layer_build --here
 	@touch $@

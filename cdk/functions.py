@@ -25,8 +25,8 @@ API_SECONDS = 29
 class Permission(StrEnum):
     """What a function may do with the rows of a table. Nothing may change a table or scan one.
 
-    The last five are for rows that live for seconds or hours: tickets are issued; a connection is admitted for its ticket, which goes;
-    it converses, is pushed to and is forgotten. No other row can be deleted.
+    The last six are for rows that live for seconds or hours: tickets are issued; a connection is admitted for its ticket, which goes;
+    it converses, is pushed to and is forgotten; a tenant's calls are counted. No other row can be deleted.
     """
 
     READ = "read"
@@ -37,6 +37,7 @@ class Permission(StrEnum):
     CONVERSE = "converse"
     PUSH = "push"
     FORGET = "forget"
+    COUNT = "count"
 
 
 ACTIONS: Mapping[Permission, tuple[str, ...]] = {
@@ -48,6 +49,7 @@ ACTIONS: Mapping[Permission, tuple[str, ...]] = {
     Permission.CONVERSE: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
     Permission.PUSH: ("dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
     Permission.FORGET: ("dynamodb:DeleteItem",),
+    Permission.COUNT: ("dynamodb:UpdateItem",),
 }
 
 
@@ -199,7 +201,7 @@ BOOK_API = FunctionDefinition(
     "book",
     "Portfolios, positions, lots and marks over REST",
     BookApiSettings,
-    {"book": _READ, "operations": _READ},
+    {"book": _READ, "operations": _READ, "rates": Permission.COUNT},
     memory_mb=1024,
     module="api",
 )
@@ -208,7 +210,7 @@ OPERATIONS_API = FunctionDefinition(
     "operations",
     "Day runs, tasks and reports over REST, and the API's own documentation",
     operations.ApiSettings,
-    {"book": _READ, "operations": _APPEND, "fence": _READ},
+    {"book": _READ, "operations": _APPEND, "fence": _READ, "rates": Permission.COUNT},
     (ObjectAccess("documents", "reports/"),),
     memory_mb=1024,
     module="api",
@@ -218,7 +220,7 @@ MONITORING_API = FunctionDefinition(
     "monitoring",
     "Tickets for the WebSocket over REST",
     monitoring.MonitoringApiSettings,
-    {"connections": Permission.ISSUE},
+    {"connections": Permission.ISSUE, "rates": Permission.COUNT},
     module="api",
 )
 

@@ -50,7 +50,7 @@ class LiveSettings:
     portfolio_buckets: int = 256
     tick_publishers: tuple[int, ...] = (1, 2, 3)
     ticks_hours: int = 48
-    quotes_hours: int = 24
+    quotes_hours: int = 48
     ticks_shards: int = 2
     quotes_shards: int = 1
     cache_gigabytes: int = 1

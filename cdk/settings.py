@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 from aws_cdk import Environment
 from aws_cdk import aws_lambda as lambda_
 
+from cdk.compute_settings import ComputeSettings
+from cdk.edge_settings import EdgeSettings
+from cdk.identity_settings import IdentitySettings
 from cdk.live_settings import LiveSettings
+from cdk.recovery_settings import RecoverySettings
 from daymark.core.errors import InvalidInput
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,7 +37,7 @@ class Target(StrEnum):
 class LayerSource(StrEnum):
     """What the dependency layers are zipped from.
 
-    BUILT takes the packages that ``layers/build`` installed. DECLARED takes the folders that hold nothing but the layers'
+    BUILT takes the packages that ``make layers`` unpacked. DECLARED takes the folders that hold nothing but the layers'
     requirements, which is enough to check a template and never to run one.
     """
 
@@ -50,6 +54,10 @@ class DeploymentSettings:
         witness: Third region of the strongly consistent fence table; holds no readable data.
         today: The day by which acknowledged findings are judged.
         live: The live path.
+        edge: How much is let through.
+        identity: How users are kept.
+        recovery: How far back and how fast.
+        compute: The GPU machines.
     """
 
     account: str
@@ -60,6 +68,10 @@ class DeploymentSettings:
     secondary: str = "us-west-2"
     witness: str = "us-east-2"
     live: LiveSettings = field(default_factory=lambda: LiveSettings(synthetic_ticks=False, redis_url="", fan_out=True))
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
 
     @classmethod
     def read(cls, context: Callable[[str], Any], environment: Mapping[str, str]) -> DeploymentSettings:
@@ -75,10 +87,12 @@ class DeploymentSettings:
         regions = {name: str(context(name)) for name in ("primary", "secondary", "witness") if context(name)}
         today = date.fromisoformat(context("today")) if context("today") else datetime.now(UTC).date()
         live = LiveSettings.read(context, environment, target is Target.LOCAL)
-        settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), live=live, **regions)
+        parts: dict[str, Any] = {"edge": EdgeSettings.read(context), "recovery": RecoverySettings.read(context)}
+        parts |= {"live": live, "compute": ComputeSettings.read(context)} | regions
+        settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), **parts)
         if len({settings.primary, settings.secondary, settings.witness}) != 3:
             raise InvalidInput("primary, secondary and witness must be three different regions", field="secondary")
-        return settings
+        return replace(settings, identity=IdentitySettings.read(context, settings.primary))
 
     @property
     def is_local(self) -> bool:
@@ -89,6 +103,10 @@ class DeploymentSettings:
     def regions(self) -> tuple[str, ...]:
         """Regions to deploy, in order: the secondary first, because the replicas need its key. The embedded cloud has one."""
         return (self.primary,) if self.is_local else (self.secondary, self.primary)
+
+    def other(self, region: str) -> str:
+        """The region that takes over from this one."""
+        return self.secondary if region == self.primary else self.primary
 
     def environment(self, region: str) -> Environment:
         """Account and region of a stage."""

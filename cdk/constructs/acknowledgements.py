@@ -11,8 +11,15 @@ from datetime import date
 
 from aws_cdk import Acknowledgment, Environment, Stack, Validations
 
+from cdk.constructs.faults import NETWORK_POLICY
+from cdk.constructs.gpu_machines import NAME as GPU_NAME
+from cdk.constructs.gpu_machines import PREFIX
 from cdk.constructs.phase_machine import machine_name
+from cdk.constructs.replication import REPLICATED
+from cdk.constructs.tables import EVENTUAL, table_name
+from cdk.constructs.vault import BACKING_UP, RESTORING, managed_name
 from cdk.functions import BOOK_API, CONNECTIONS, INGEST_TICKS, MARK_PORTFOLIOS, OPERATIONS_API, STEPS, TASKS
+from daymark.adapters.dynamodb.tables import TABLES
 from daymark.operations.models import OperationPhase
 
 PLATFORM = "platform engineering"
@@ -34,10 +41,20 @@ class Acknowledgement:
 RULES = (
     Acknowledgement(
         "AwsSolutions-IAM5[Resource::*]",
-        ("Operations", "MarketData", "Monitoring", "Api"),
-        "X-Ray's trace actions and CloudWatch's log-delivery actions take no resource, and Lambda checks that it may manage a placed "
-        "function's network interfaces anywhere, which the function's own code is denied; no other action is granted on *.",
+        ("Operations", "MarketData", "Monitoring", "Api", "Recovery", "Compute"),
+        "X-Ray's trace actions, CloudWatch's log-delivery actions, looking for resources by tag and signing in to ECR and ECS take no "
+        "resource, and Lambda checks that it may manage a placed function's network interfaces anywhere, which the function's own code "
+        "is denied; no other action is granted on *.",
         SECURITY,
+    ),
+    *(
+        Acknowledgement(
+            f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
+            ("Recovery",),
+            "What backing up, restoring and cutting off a subnet need changes with the service: AWS's own policies for its own services.",
+            SECURITY,
+        )
+        for policy in (*map(managed_name, (*BACKING_UP, *RESTORING)), f"service-role/{NETWORK_POLICY}")
     ),
     Acknowledgement(
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
@@ -87,6 +104,7 @@ def key_prefixes(bucket_arns: Mapping[str, str]) -> Iterable[Acknowledgement]:
     }.items():
         for access in (access for definition in definitions for access in definition.objects):
             users.setdefault((access.bucket, access.prefix), set()).add(stack)
+    users.setdefault(("documents", PREFIX), set()).add("Compute")
     for (bucket, prefix), stacks in sorted(users.items()):
         finding = f"AwsSolutions-IAM5[Resource::{bucket_arns[bucket]}/{prefix}*]"
         yield Acknowledgement(finding, tuple(sorted(stacks)), _PREFIX_REASON, SECURITY)
@@ -115,12 +133,39 @@ def connections(resources: Iterable[str]) -> Iterable[Acknowledgement]:
         yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Monitoring",), _CONNECTIONS_REASON, SECURITY)
 
 
+_COPIES_REASON = "Every object of the copied buckets, and the other region's data key, which a policy names by the condition on its alias."
+
+
+def copies(environment: Environment, other: str) -> Iterable[Acknowledgement]:
+    """The wildcards behind copying whole buckets to the other region."""
+    wildcards = [f"arn:aws:kms:{other}:{environment.account}:key/*"]
+    for region in (environment.region, other):
+        wildcards += [f"arn:aws:s3:::daymark-{name}-{environment.account}-{region}/*" for name in REPLICATED]
+    for arn in wildcards:
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Data",), _COPIES_REASON, SECURITY)
+
+
+_STREAMS_REASON = "The one stream of a table, whose name is the moment it was made: pausing replication writes a policy on it."
+_AGENT_REASON = "The cluster of the GPU machines, whose name Batch ends with letters of its own."
+
+
+def named_by_aws(environment: Environment) -> Iterable[Acknowledgement]:
+    """The wildcards behind what AWS names itself: streams of tables, and the cluster of Batch."""
+    where = f"{environment.region}:{environment.account}"
+    for table in EVENTUAL:
+        arn = f"arn:aws:dynamodb:{where}:table/{table_name(TABLES[table])}/stream/*"
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Recovery",), _STREAMS_REASON, SECURITY)
+    for kind in ("cluster", "container-instance"):
+        arn = f"arn:aws:ecs:{where}:{kind}/AWSBatch-{GPU_NAME}-*"
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Compute",), _AGENT_REASON, SECURITY)
+
+
 def acknowledge(stacks: Iterable[Stack], acknowledgements: Iterable[Acknowledgement], today: date) -> None:
-    """Apply what has not expired."""
+    """Apply what has not expired. A stack that this deployment does not have needs none."""
     by_name = {stack.node.id: stack for stack in stacks}
     for each in acknowledgements:
         if each.expires < today:
             continue
-        for name in each.stacks:
+        for name in sorted(by_name.keys() & set(each.stacks)):
             reason = f"{each.reason} Owner: {each.owner}. Until {each.expires}."
             Validations.of(by_name[name]).acknowledge(Acknowledgment(id=each.finding, reason=reason))

@@ -116,9 +116,10 @@ class LockedBucket(DataBucket):
     marker, from locking it differently, and from a way round a lock in governance mode, should the mode ever be weakened.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, logs: s3.IBucket) -> None:
+    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, logs: s3.IBucket, bucket_name: str) -> None:
         lock = s3.ObjectLockRetention.compliance(Duration.days(KEPT_DAYS))
-        super().__init__(scope, construct_id, key, logs, object_lock_enabled=True, object_lock_default_retention=lock)
+        options = {"bucket_name": bucket_name, "object_lock_enabled": True, "object_lock_default_retention": lock}
+        super().__init__(scope, construct_id, key, logs, **options)
         self.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="NobodyUnlocks",

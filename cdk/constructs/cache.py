@@ -9,6 +9,8 @@ from constructs import Construct
 from cdk.constructs.network import DaymarkNetwork
 from cdk.live_settings import LiveSettings
 
+CACHE_NAME = "daymark-quotes"
+
 
 class QuoteCache(elasticache.CfnServerlessCache):
     """One cache in the isolated subnets, reached by one security group, bounded in size and work so that it cannot cost without end.
@@ -21,7 +23,7 @@ class QuoteCache(elasticache.CfnServerlessCache):
         super().__init__(
             scope,
             construct_id,
-            serverless_cache_name="daymark-quotes",
+            serverless_cache_name=CACHE_NAME,
             description="Daymark: hot quotes",
             engine="valkey",
             major_engine_version="8",

@@ -18,6 +18,15 @@ from daymark.core.errors import InvalidInput
 CACHE_PORTS = (6379, 6380)  # ElastiCache Serverless: primary and reader.
 HTTPS = (443, 443)
 ADDRESSES = "10.64.0.0/20"
+# What a machine of Batch cannot do without where nothing leads out, S3 apart.
+MACHINE_SERVICES = {
+    "EcrApi": "ecr.api",
+    "EcrImages": "ecr.dkr",
+    "Ecs": "ecs",
+    "EcsAgent": "ecs-agent",
+    "EcsTelemetry": "ecs-telemetry",
+    "Logs": "logs",
+}
 # Address ranges of the subnets: 254 interfaces each, less five that AWS keeps.
 SUBNETS = ("10.64.0.0/24", "10.64.1.0/24", "10.64.2.0/24")
 
@@ -57,6 +66,7 @@ class DaymarkNetwork(Construct):
 
     Attributes:
         ingest: Where the one function that reaches the cache runs.
+        machines: Where GPU machines run, if there are any.
         cache_group: What only that function may reach, on the cache's ports.
     """
 
@@ -72,25 +82,48 @@ class DaymarkNetwork(Construct):
         self._admit(self.cache_group, ingest, CACHE_PORTS, "the cache")
         self._admit(self._endpoints, ingest, HTTPS, "Kinesis")
         self.ingest = Placement(tuple(subnet.ref for subnet in self.subnets), (ingest.attr_group_id,))
+        self.machines = Placement((), ())
         self._log_flows(log_key)
 
     def reach_kinesis(self, stream_arn: str) -> None:
         """Let what is in the network put records into one stream."""
+        self._interface("Kinesis", "kinesis-streams", self._policy({"kinesis:PutRecords": [stream_arn]}))
+
+    def admit_machines(self) -> None:
+        """Let GPU machines run here: their agent reaches ECS, their image comes from ECR, their logs leave; nothing else does.
+
+        Six endpoints in three subnets cost 0.01 USD an hour each, used or not: 6 * 3 * 0.01 * 730 = 131 USD a month. That is why they
+        are here only where machines are asked for.
+        """
+        group = self._group("Machines", "GPU machines: ECS, ECR, logs and S3", self._ways_out()[1:])
+        self._admit(self._endpoints, group, HTTPS, "ECS, ECR and logs", "Machines")
+        for name, service in MACHINE_SERVICES.items():
+            self._interface(name, service)
+        self.machines = Placement(self.ingest.subnet_ids, (group.attr_group_id,))
+
+    def _interface(self, name: str, service: str, policy: iam.PolicyDocument | None = None) -> None:
         ec2.CfnVPCEndpoint(
             self,
-            "Kinesis",
+            name,
             vpc_id=self._vpc.ref,
-            service_name=f"com.amazonaws.{Stack.of(self).region}.kinesis-streams",
+            service_name=f"com.amazonaws.{Stack.of(self).region}.{service}",
             vpc_endpoint_type="Interface",
             private_dns_enabled=True,
             subnet_ids=[subnet.ref for subnet in self.subnets],
             security_group_ids=[self._endpoints.attr_group_id],
-            policy_document=self._policy({"kinesis:PutRecords": [stream_arn]}),
+            policy_document=policy,
         )
 
-    def reach_s3(self, bucket_arns: Sequence[str]) -> None:
-        """Let what is in the network read and write some buckets and no others, of this account or another."""
+    def reach_s3(self, bucket_arns: Sequence[str], with_images: bool = False) -> None:
+        """Let what is in the network read and write some buckets and no others, of this account or another.
+
+        With images, the layers that ECR keeps in a bucket of its own can be read too; whoever reads them there is ECR, not this account.
+        """
         objects = [f"{arn}/*" for arn in bucket_arns]
+        policy = self._policy({"s3:GetObject": objects, "s3:PutObject": objects, "s3:ListBucket": list(bucket_arns)})
+        if with_images:
+            layers = f"arn:aws:s3:::prod-{Stack.of(self).region}-starport-layer-bucket/*"
+            policy.add_statements(iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=["s3:GetObject"], resources=[layers]))
         ec2.CfnVPCEndpoint(
             self,
             "S3",
@@ -98,7 +131,7 @@ class DaymarkNetwork(Construct):
             service_name=f"com.amazonaws.{Stack.of(self).region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[self._routes.ref],
-            policy_document=self._policy({"s3:GetObject": objects, "s3:PutObject": objects, "s3:ListBucket": list(bucket_arns)}),
+            policy_document=policy,
         )
 
     def _subnet(self, number: int) -> ec2.CfnSubnet:
@@ -138,22 +171,24 @@ class DaymarkNetwork(Construct):
                 from_port=443,
                 to_port=443,
                 destination_security_group_id=self._endpoints.attr_group_id,
-                description="Kinesis",
+                description="Interface endpoints",
             ),
             rule(ip_protocol="tcp", from_port=443, to_port=443, destination_prefix_list_id=self._place.s3_addresses, description="S3"),
         ]
 
-    def _admit(self, group: ec2.CfnSecurityGroup, source: ec2.CfnSecurityGroup, ports: tuple[int, int], what: str) -> None:
+    def _admit(
+        self, group: ec2.CfnSecurityGroup, source: ec2.CfnSecurityGroup, ports: tuple[int, int], what: str, who: str = "Ingest"
+    ) -> None:
         first, last = ports
         ec2.CfnSecurityGroupIngress(
             self,
-            f"{group.node.id}FromIngest",
+            f"{group.node.id}From{who}",
             group_id=group.attr_group_id,
             source_security_group_id=source.attr_group_id,
             ip_protocol="tcp",
             from_port=first,
             to_port=last,
-            description=f"Ingest to {what}",
+            description=f"{who} to {what}",
         )
 
     def _policy(self, allowed: Mapping[str, list[str]]) -> iam.PolicyDocument:

@@ -10,9 +10,12 @@ from constructs import Construct
 from cdk.constructs.keys import DataKey
 from cdk.settings import DeploymentSettings
 from daymark.adapters.dynamodb.idempotency import EXPIRES_AT
-from daymark.adapters.dynamodb.tables import TableDefinition
+from daymark.adapters.dynamodb.tables import TABLES, TableDefinition
 
 _RECOVERY = dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True, recovery_period_in_days=35)
+
+# Tables whose replicas follow: what a region lost now has not told yet.
+EVENTUAL = tuple(name for name, table in TABLES.items() if table.replicated and not table.strongly_consistent_regions)
 
 
 def table_name(definition: TableDefinition) -> str:

@@ -18,8 +18,6 @@ from cdk.constructs.function import LOG_RETENTION
 from cdk.settings import DeploymentSettings
 
 STAGE = "live"
-MESSAGES_PER_SECOND = 100
-BURST = 200
 
 # No query string, which holds the ticket; no address, no name.
 ACCESS_LOG = {
@@ -52,13 +50,14 @@ class DaymarkWebSocketApi(gateway.WebSocketApi):
         access_logs = logs.LogGroup(
             scope, f"{construct_id}AccessLogs", encryption_key=key, retention=LOG_RETENTION, removal_policy=RemovalPolicy.RETAIN
         )
+        messages = settings.edge.messages
         stage = gateway.WebSocketStage(
             self,
             "Stage",
             web_socket_api=self,
             stage_name=STAGE,
             auto_deploy=True,
-            throttle=gateway.ThrottleSettings(rate_limit=MESSAGES_PER_SECOND, burst_limit=BURST),
+            throttle=gateway.ThrottleSettings(rate_limit=messages.per_second, burst_limit=messages.burst),
             detailed_metrics_enabled=True,
         )
         template: gateway.CfnStage = stage.node.default_child

@@ -44,7 +44,8 @@ class ApiStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        values = data.stores.names() | {
+        values = data.stores.names() | settings.edge.values()
+        values |= {
             "region": self.region,
             "cursor_secret": cursor_key.secret_arn,
             "identity_clients": json.dumps(identity.clients),
@@ -62,7 +63,7 @@ class ApiStack(Stack):
             machine.machine.grant_start_execution(day.role)
             # Whether the execution that drives a run still lives; only a dead one is replaced.
             day.role.add_to_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[machine.executions_arn]))
-        self.api = DaymarkRestApi(self, "Rest", identity.pool, data.log_key)
+        self.api = DaymarkRestApi(self, "Rest", [identity.pool], data.log_key, settings.edge)
         self.api.serve("book", book.function)
         self.api.serve("operations", day.function)
         self.api.serve("monitoring", push.function)

@@ -1,10 +1,11 @@
-"""Observability: one topic, and an alarm on everything that can fail."""
+"""Observability: a topic for pages, a topic for tickets, and an alarm on everything that can fail."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -17,7 +18,10 @@ from cdk.stacks.operations import OperationsStack
 
 
 class ObservabilityStack(Stack):
-    """Alarms of the functions, the phase machines, the streams and the queues of what could not be delivered."""
+    """Alarms of the functions, the phase machines, the streams, the tables and the queues of what could not be delivered.
+
+    Both topics are for whoever subscribes to them. Nothing here rings the pages' topic: that is the watch stack's, in the cloud.
+    """
 
     def __init__(
         self,
@@ -30,10 +34,21 @@ class ObservabilityStack(Stack):
         **options: Any,
     ) -> None:
         super().__init__(scope, "Observability", stack_name="daymark-observability", **options)
-        topic = sns.Topic(self, "Operators", master_key=data.log_key, enforce_ssl=True, display_name="Daymark operators")
-        alarms = Alarms(self, "Alarms", topic)
+        self.pages = sns.Topic(self, "Pages", master_key=data.log_key, enforce_ssl=True, display_name="Daymark pages")
+        self.tickets = sns.Topic(self, "Tickets", master_key=data.log_key, enforce_ssl=True, display_name="Daymark tickets")
+        self.pages.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="EventsOfThisAccount",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.pages.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        self.alarms = alarms = Alarms(self, "Alarms", self.tickets)
         for function in (*operations.functions, *market_data.functions, *monitoring.functions, *api.functions):
             alarms.watch_function(function)
+        alarms.watch_concurrency()
         for machine in operations.machines:
             alarms.watch_machine(machine)
         alarms.watch_queue(operations.dead_letters, "A phase was not woken: start it by hand")
@@ -42,6 +57,11 @@ class ObservabilityStack(Stack):
         for reader in (*market_data.readers, *monitoring.readers):
             lost = f"{reader.reading.stream}: records were given up; read them again while the stream keeps them"
             alarms.watch_reader(reader, lost)
+        for function in api.functions:
+            alarms.watch_uncounted(function)
         for name, stream in data.stores.streams.items():
             alarms.watch_stream(name, stream)
-        CfnOutput(self, "OperatorsTopicArn", value=topic.topic_arn)
+        for name, table in data.stores.tables.items():
+            alarms.watch_table(name, table.table_name)
+        CfnOutput(self, "PagesTopicArn", value=self.pages.topic_arn)
+        CfnOutput(self, "TicketsTopicArn", value=self.tickets.topic_arn)

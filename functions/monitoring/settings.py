@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daymark.adapters.environment import Settings
+from daymark.adapters.rate_settings import RateSettings
 
 
 class ConnectionSettings(Settings):
@@ -49,7 +50,7 @@ class PushSettings(LivePushSettings):
     operations_table: str
 
 
-class MonitoringApiSettings(ConnectionSettings):
+class MonitoringApiSettings(ConnectionSettings, RateSettings):
     """The monitoring API: it issues tickets for the WebSocket and checks who calls (app client by issuer)."""
 
     websocket_endpoint: str

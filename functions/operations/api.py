@@ -12,14 +12,16 @@ from daymark.adapters.dynamodb.client import dynamodb_client, s3_client, stepfun
 from daymark.adapters.dynamodb.day_records import DynamoDayRecords
 from daymark.adapters.dynamodb.idempotency import DynamoIdempotencyKeys
 from daymark.adapters.dynamodb.mark_store import DynamoMarkStore
+from daymark.adapters.dynamodb.rate_counter import DynamoRateCounter
 from daymark.adapters.s3.documents import S3Documents
 from daymark.adapters.secrets import secret_bytes
 from daymark.adapters.stepfunctions import StepFunctionsPhaseStarter
-from daymark.adapters.telemetry import InvocationContext, observed_request
+from daymark.adapters.telemetry import InvocationContext, admitted_uncounted, observed_request
 from daymark.core.clock import WallClock
 from daymark.http.app import create_app
 from daymark.http.authentication import Identity
 from daymark.http.gateway import behind_gateway
+from daymark.http.tenant_rates import Rates, TenantRates
 from daymark.operations.models import OperationPhase
 
 from .phase_bootstrap import cycle_of
@@ -33,6 +35,7 @@ def application() -> Callable[[dict[str, Any], Any], Mapping[str, Any]]:
     client, clock = dynamodb_client(settings.region), WallClock()
     cycle = cycle_of(settings)
     machines = {OperationPhase(phase): arn for phase, arn in settings.phase_machines.items()}
+    counter = DynamoRateCounter.connect(settings.rates_table, settings.region)
     app = create_app(
         book=DynamoBookStore(settings.book_table, client),
         marks=DynamoMarkStore(settings.operations_table, client),
@@ -43,6 +46,7 @@ def application() -> Callable[[dict[str, Any], Any], Mapping[str, Any]]:
         documents=S3Documents(settings.documents_bucket, s3_client(settings.region)),
         keys=DynamoIdempotencyKeys(settings.operations_table, client, clock),
         identity=Identity(settings.identity_clients),
+        rates=TenantRates(Rates(settings.tenant_window_seconds, settings.tenant_rates), counter, clock, admitted_uncounted),
         cursor_key=secret_bytes(settings.cursor_secret, settings.region),
         clock=clock,
         systems=("operations",),

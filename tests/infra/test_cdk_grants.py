@@ -48,9 +48,9 @@ WANTED: dict[str, tuple[dict[str, Permission], set[str], set[str]]] = {
     "receive_message": ({"connections": Permission.CONVERSE, "operations": READ, "book": READ}, {"live/boards/"}, {"science"}),
     "push_progress": ({"connections": Permission.PUSH, "operations": READ}, set(), set()),
     "push_marks": ({"connections": Permission.PUSH, "book": READ}, {"live/boards/"}, {"science"}),
-    "book_api": ({"book": READ, "operations": READ}, set(), set()),
-    "operations_api": ({"book": READ, "operations": APPEND, "fence": READ}, {"documents/reports/"}, set()),
-    "monitoring_api": ({"connections": Permission.ISSUE}, set(), set()),
+    "book_api": ({"book": READ, "operations": READ, "rates": Permission.COUNT}, set(), set()),
+    "operations_api": ({"book": READ, "operations": APPEND, "fence": READ, "rates": Permission.COUNT}, {"documents/reports/"}, set()),
+    "monitoring_api": ({"connections": Permission.ISSUE, "rates": Permission.COUNT}, set(), set()),
 }
 
 
@@ -157,6 +157,7 @@ def test_a_permission_is_these_actions():
         Permission.CONVERSE: row | {"GetItem"},
         Permission.PUSH: row - {"PutItem"} | {"Query"},
         Permission.FORGET: {"DeleteItem"},
+        Permission.COUNT: {"UpdateItem"},
     }
 
 
@@ -263,7 +264,7 @@ def test_a_late_reader_and_its_queue_each_have_an_alarm_of_their_own(cloud, regi
         return [
             body["Properties"]
             for _, body in cloud.resources("AWS::CloudWatch::Alarm", region)
-            if body["Properties"]["MetricName"] == metric
+            if body["Properties"].get("MetricName") == metric
             for each in body["Properties"]["Dimensions"]
             if each["Name"] == dimension and name in json.dumps(each["Value"])
         ]

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.infra.conftest import PROJECT
+
 REGIONS = ("us-east-1", "us-west-2")
+DOCUMENT = json.loads((PROJECT / "layers/daymark/python/daymark/http/openapi.json").read_text())
 
 
 def only(assembly: Any, kind: str, region: str = "us-east-1") -> dict[str, Any]:
@@ -67,20 +70,22 @@ def test_every_route_but_the_documentation_needs_a_token_of_the_pool(cloud, regi
             public.add(route)
         assert body["RequestValidatorId"]
 
-    assert protected == {"ANY /v1/book/{proxy+}", "ANY /v1/operations/{proxy+}", "ANY /v1/monitoring/{proxy+}"}
+    served = {f"{verb.upper()} /v1/{path.split('/')[2]}/{{proxy+}}" for path, verbs in DOCUMENT["paths"].items() for verb in verbs}
+    assert protected == served
+    assert len(served) == 4
     assert public == {"GET /docs", "GET /openapi.json"}
 
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_stage_is_throttled_traced_and_logs_no_personal_data(cloud, region):
     stage = only(cloud, "AWS::ApiGateway::Stage", region)
-    (defaults,) = stage["MethodSettings"]
+    defaults, *methods = stage["MethodSettings"]
     fields = json.loads(stage["AccessLogSetting"]["Format"])
 
     assert (defaults["HttpMethod"], defaults["ResourcePath"]) == ("*", "/*")
     assert (defaults["ThrottlingRateLimit"], defaults["ThrottlingBurstLimit"]) == (50, 100)
-    assert defaults["DataTraceEnabled"] is False
-    assert defaults["LoggingLevel"] == "ERROR"
+    for each in (defaults, *methods):
+        assert (each["DataTraceEnabled"], each["LoggingLevel"], each["MetricsEnabled"]) == (False, "ERROR", True)
     assert stage["TracingEnabled"] is True
     # The route, not the path with its ids; the token's subject, not a name or an address.
     for personal in ("sourceIp", "username", "email", "userAgent", "$context.path"):

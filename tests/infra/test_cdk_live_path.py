@@ -84,7 +84,7 @@ def test_streams_are_under_the_data_key_and_grow_by_themselves(cloud, region):
         assert body["StreamEncryption"]["EncryptionType"] == "KMS"
         assert body["StreamEncryption"]["KeyId"]["Fn::GetAtt"][0].startswith("DataKey")
         hours[name.partition("Records")[0]] = body["RetentionPeriodHours"]
-    assert hours == {"Tick": 48, "Quote": 24}
+    assert hours == {"Tick": 48, "Quote": 48}
 
 
 def test_the_embedded_cloud_has_few_shards_and_no_consumer_of_its_own(local):
@@ -148,8 +148,9 @@ def test_without_fan_out_nobody_is_a_consumer(local):
 def test_no_other_function_touches_a_stream(cloud):
     roles = {
         policy["Properties"]["Roles"][0]["Ref"].partition("Role")[0]
-        for _, policy in cloud.resources("AWS::IAM::Policy")
-        if "kinesis:" in json.dumps(policy["Properties"]["PolicyDocument"])
+        for (_, stack, _), policy in cloud.resources("AWS::IAM::Policy")
+        # Experiments inject failures into streams and read none (test_cdk_recovery.py).
+        if stack != "Recovery" and "kinesis:" in json.dumps(policy["Properties"]["PolicyDocument"])
     }
 
     assert roles == {"IngestTicks", "MarkPortfolios"}
@@ -202,13 +203,13 @@ def test_earlier_versions_of_live_state_end_after_a_day_and_lanes_after_thirty(c
 @pytest.mark.parametrize("region", REGIONS)
 def test_late_readers_given_up_records_and_full_streams_raise_alarms(cloud, region):
     alarms = list(by_id(cloud, "AWS::CloudWatch::Alarm", region).values())
-    late = [body for body in alarms if body["MetricName"] == "IteratorAge"]
+    late = [body for body in alarms if body.get("MetricName") == "IteratorAge"]
 
     assert [(body["Threshold"], body["Period"], body["Statistic"]) for body in late] == [(30_000, 60, "Maximum")] * 2
-    assert len([body for body in alarms if body["MetricName"].endswith("ProvisionedThroughputExceeded")]) == 4
+    assert len([body for body in alarms if body.get("MetricName", "").endswith("ProvisionedThroughputExceeded")]) == 4
     assert {body["AlarmDescription"] for body in alarms if "given up" in body["AlarmDescription"]} == {
-        "ticks: records were given up; read them again while the stream keeps them",
-        "quotes: records were given up; read them again while the stream keeps them",
+        "ticks: records were given up; read them again while the stream keeps them. Runbook: docs/runbooks/records-given-up.md",
+        "quotes: records were given up; read them again while the stream keeps them. Runbook: docs/runbooks/records-given-up.md",
     }
 
 
@@ -253,7 +254,8 @@ def test_groups_admit_ingest_alone_and_let_out_only_to_named_places(cloud, regio
         for body in by_id(cloud, "AWS::EC2::SecurityGroupIngress", region).values()
     }
 
-    assert admitted == {(cache[0], ingest[0], 6379, 6380), (endpoints[0], ingest[0], 443, 443)}
+    machines = groups["GPU machines"]
+    assert admitted == {(cache[0], ingest[0], 6379, 6380), (endpoints[0], ingest[0], 443, 443), (endpoints[0], machines[0], 443, 443)}
     for _, body in groups.values():
         assert "SecurityGroupIngress" not in body
     # ICMP to the broadcast address: a rule that matches nothing.
@@ -264,13 +266,19 @@ def test_groups_admit_ingest_alone_and_let_out_only_to_named_places(cloud, regio
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_endpoints_reach_two_buckets_and_one_stream_for_this_account(cloud, region):
+def test_endpoints_reach_named_buckets_and_one_stream_for_this_account(cloud, region):
     endpoints = {body["ServiceName"].rpartition(".")[2]: body for body in by_id(cloud, "AWS::EC2::VPCEndpoint", region).values()}
 
+    # Those of GPU machines are Batch's own (test_cdk_compute.py).
+    endpoints = {name: body for name, body in endpoints.items() if name in ("s3", "kinesis-streams")}
     assert {name: body["VpcEndpointType"] for name, body in endpoints.items()} == {"s3": "Gateway", "kinesis-streams": "Interface"}
     actions = {}
     for name, body in endpoints.items():
         for statement in body["PolicyDocument"]["Statement"]:
+            if statement["Resource"] == f"arn:aws:s3:::prod-{region}-starport-layer-bucket/*":
+                # The layers of images, read for this account by ECR itself.
+                assert statement["Action"] == "s3:GetObject"
+                continue
             assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
             for action in as_list(statement["Action"]):
                 actions[action] = json.dumps(statement["Resource"])
@@ -279,7 +287,7 @@ def test_endpoints_reach_two_buckets_and_one_stream_for_this_account(cloud, regi
     assert "QuoteRecords" in actions["kinesis:PutRecords"] and "TickRecords" not in actions["kinesis:PutRecords"]
     for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
         assert "GetAttTicks" in actions[action] and "GetAttLive" in actions[action]
-        assert not [name for name in ("GetAttPrices", "GetAttDocuments", "GetAttSeals") if name in actions[action]]
+        assert not [name for name in ("GetAttPrices", "GetAttSeals") if name in actions[action]]
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -361,10 +369,10 @@ def test_a_size_out_of_range_is_refused_by_name(name, value):
 
 
 def test_sizes_come_from_the_context():
-    context = {"tick_groups": "8", "tick_publishers": "7,9", "fan_out": "false", "quotes_hours": "48"}
+    context = {"tick_groups": "8", "tick_publishers": "7,9", "fan_out": "false", "quotes_hours": "30"}
     live = LiveSettings.read(context.get, {}, is_local=False)
 
-    assert (live.tick_groups, live.tick_publishers, live.fan_out, live.quotes_hours) == (8, (7, 9), False, 48)
+    assert (live.tick_groups, live.tick_publishers, live.fan_out, live.quotes_hours) == (8, (7, 9), False, 30)
     assert live.values() == {"tick_groups": "8", "portfolio_buckets": "256", "tick_publishers": "7,9", "synthetic_ticks": "False"}
     assert LiveSettings.read((LOCAL | {"fan_out": "true"}).get, {}, is_local=True).fan_out is False
 

@@ -118,19 +118,20 @@ def test_failed_phases_and_lost_wake_ups_raise_alarms(cloud, region):
     watched = {
         (alarm["MetricName"], json.dumps(dimension["Value"]))
         for alarm in alarms
-        for dimension in alarm["Dimensions"]
+        if "MetricName" in alarm
+        for dimension in alarm.get("Dimensions", [])
         if dimension["Name"] == "StateMachineArn"
     }
-    depths = [alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"]
+    depths = [alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"]
 
     assert len(watched) == 10
     assert {metric for metric, _ in watched} == {"ExecutionsFailed", "ExecutionsTimedOut"}
     assert {alarm["AlarmDescription"] for alarm in depths} == {
-        "A phase was not woken: start it by hand",
-        "Progress was not told to the WebSocket: clients lag behind the journal",
-        "Marks were not told to the WebSocket: clients lag behind the boards",
-        "ticks: records were given up; read them again while the stream keeps them",
-        "quotes: records were given up; read them again while the stream keeps them",
+        "A phase was not woken: start it by hand. Runbook: docs/runbooks/missed-wake-ups.md",
+        "Progress was not told to the WebSocket: clients lag behind the journal. Runbook: docs/runbooks/untold-progress.md",
+        "Marks were not told to the WebSocket: clients lag behind the boards. Runbook: docs/runbooks/untold-marks.md",
+        "ticks: records were given up; read them again while the stream keeps them. Runbook: docs/runbooks/records-given-up.md",
+        "quotes: records were given up; read them again while the stream keeps them. Runbook: docs/runbooks/records-given-up.md",
     }
     assert all((alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold") for alarm in depths)
 

@@ -9,7 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from cdk.constructs.acknowledgements import RULES, executions, key_prefixes
+from cdk.constructs.acknowledgements import RULES, copies, executions, key_prefixes, named_by_aws
 from cdk.settings import DeploymentSettings
 
 MOST = 25
@@ -27,7 +27,9 @@ def test_every_acknowledgement_covers_something_and_ends_on_its_day(without_ackn
     prefixes = {finding for finding in found if re.fullmatch(r"AwsSolutions-IAM5\[Resource::daymark-data:[^/]*(/[a-z]+)+/\*\]", finding)}
 
     regions = [DeploymentSettings("111122223333", date(2026, 11, 22)).environment(region) for region in ("us-east-1", "us-west-2")]
-    looked_at = {rule.finding for region in regions for rule in executions(region)}
+    looked_at = {rule.finding for region in regions for rule in (*executions(region), *named_by_aws(region))}
+    # Only the primary's buckets are copied from the first deployment on.
+    looked_at |= {rule.finding for rule in copies(regions[0], "us-west-2")}
     # Posting and closing, in each region.
     assert len(connections) == 4
     assert found - prefixes - connections == {rule.finding for rule in RULES} | looked_at
@@ -35,9 +37,13 @@ def test_every_acknowledgement_covers_something_and_ends_on_its_day(without_ackn
 
 
 def test_acknowledgements_are_few_and_complete():
-    everything = [*RULES, *key_prefixes(BUCKETS)]
+    region = DeploymentSettings("111122223333", date(2026, 11, 22)).environment("us-east-1")
+    everything = [*RULES, *key_prefixes(BUCKETS), *executions(region), *copies(region, "us-west-2"), *named_by_aws(region)]
+    decisions = {each.reason for each in everything}
+    print(f"\n{len(decisions)} decisions acknowledge {len(everything)} findings")  # noqa: T201
 
-    assert len(everything) <= MOST
+    # One decision may cover the same finding on several key prefixes, buckets or policies.
+    assert len(decisions) <= MOST
     assert len({(each.finding, each.stacks) for each in everything}) == len(everything)
     for each in everything:
         assert len(each.reason) > 20
@@ -55,5 +61,5 @@ def test_cfn_lint_finds_no_error(cloud):
     )
     errors = [found for found in json.loads(done.stdout or "[]") if found["Level"] == "Error"]
 
-    assert len(templates) == 16
+    assert len(templates) == len(cloud.templates) == 26
     assert [(found["Rule"]["Id"], found["Message"], found["Location"]["Path"]["CfnPath"]) for found in errors] == []

@@ -15,11 +15,12 @@ from daymark.adapters.memory.documents import MemoryDocuments
 from daymark.adapters.memory.fence_ledger import MemoryFenceLedger
 from daymark.adapters.memory.idempotency import MemoryIdempotencyKeys
 from daymark.adapters.memory.mark_store import MemoryMarkStore
+from daymark.adapters.memory.rate_counter import MemoryRateCounter
 from daymark.adapters.memory.run_journal import MemoryRunJournal
 from daymark.adapters.memory.tickets import MemoryTickets
 from daymark.book.models import AccountKind, CashEntry, CashKind, Household, Portfolio, PortfolioMark, PortfolioRecord, PositionMark, Target
 from daymark.book.ports import DayRecord, RecordKind
-from daymark.core.clock import FixedClock
+from daymark.core.clock import Clock, FixedClock
 from daymark.core.errors import InvalidInput
 from daymark.core.fence import Fence
 from daymark.core.instruments import AssetClass, Instrument, InstrumentKind
@@ -28,6 +29,7 @@ from daymark.core.sessions import Calendar
 from daymark.http.app import create_app
 from daymark.http.authentication import Identity
 from daymark.http.gateway import behind_gateway
+from daymark.http.tenant_rates import Rates, TenantRates
 from daymark.market_data.labels import PriceLabel
 from daymark.monitoring.tickets import TicketDesk
 from daymark.operations.catalogue import trading_day
@@ -202,6 +204,11 @@ def harbors_failure() -> TaskReport:
     return work.report(0)
 
 
+def ample_rates(clock: Clock) -> TenantRates:
+    """More calls than any test makes."""
+    return TenantRates(Rates(60, {"read": 1_000_000, "effect": 1_000_000}), MemoryRateCounter(), clock, lambda *_: None)
+
+
 def make_world() -> World:
     """Two tenants, one run that succeeded, one that degraded, one that still runs, records and reports of the day."""
     clock = FixedClock(datetime(2018, 2, 5, 23, tzinfo=UTC))
@@ -226,7 +233,7 @@ def make_world() -> World:
     world.app = create_app(
         book=world.book, marks=world.marks, records=world.records, journal=journal, cycle=cycle, starter=world.starter,
         documents=world.documents, keys=MemoryIdempotencyKeys(clock), identity=Identity({ISSUER: CLIENT_ID}), cursor_key=b"k" * 32,
-        clock=clock, tickets=TicketDesk(MemoryTickets(), clock), websocket_url="wss://p1.execute-api.us-east-1.amazonaws.com/live",
+        clock=clock, rates=ample_rates(clock), tickets=TicketDesk(MemoryTickets(), clock), websocket_url="wss://p1.execute-api.us-east-1.amazonaws.com/live",
     )  # fmt: skip
     return world
 

@@ -19,6 +19,7 @@ CODES = {
     "NotASession": ("not_a_session", False),
     "NotPublished": ("not_published", False),
     "QualityBlocked": ("quality_blocked", False),
+    "RateLimited": ("rate_limited", True),
     "Unavailable": ("unavailable", True),
 }
 

@@ -14,7 +14,7 @@ from daymark.http.app import create_app
 from daymark.http.authentication import Identity, expiry_from_claims
 from daymark.http.gateway import behind_gateway
 from daymark.monitoring.tickets import TicketDesk
-from tests.unit.http_world import CALLERS, CLIENT_ID, ISSUER, claims, gateway_event, make_world
+from tests.unit.http_world import CALLERS, CLIENT_ID, ISSUER, ample_rates, claims, gateway_event, make_world
 
 TICKETS = "/v1/monitoring/tickets"
 NOW = datetime(2018, 2, 5, 23, tzinfo=UTC)
@@ -71,6 +71,7 @@ def test_an_application_of_tickets_alone_needs_no_book():
     clock = FixedClock(NOW)
     app = create_app(
         identity=Identity({ISSUER: CLIENT_ID}),
+        rates=ample_rates(clock),
         tickets=TicketDesk(MemoryTickets(), clock),
         websocket_url="wss://w",
         clock=clock,
@@ -85,5 +86,5 @@ def test_an_application_of_tickets_alone_needs_no_book():
 @pytest.mark.parametrize("systems", [("monitoring",), ("book",), ("operations",)])
 def test_an_application_without_its_collaborators_is_refused(systems):
     with pytest.raises(InvalidInput) as refused:
-        create_app(identity=Identity({ISSUER: CLIENT_ID}), systems=systems)
+        create_app(identity=Identity({ISSUER: CLIENT_ID}), rates=ample_rates(FixedClock(NOW)), systems=systems)
     assert refused.value.field == "systems"

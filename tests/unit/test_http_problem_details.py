@@ -25,6 +25,7 @@ EXPECTED = {
     errors.NotASession: 422,
     errors.NotPublished: 422,
     errors.QualityBlocked: 422,
+    errors.RateLimited: 429,
     errors.Unavailable: 503,
     ImpossibleTransition: 500,
 }
@@ -52,7 +53,7 @@ def test_status_of_each_error(kind: type[errors.DaymarkError], status: int) -> N
     body = bytes(answer.body).decode()
     assert answer.status_code == status
     assert ("what is wrong" in body) is (status not in (404, 500))
-    assert ("retry-after" in answer.headers) is (status == 503)
+    assert ("retry-after" in answer.headers) is (status in (429, 503))
 
 
 def test_a_new_leaf_of_the_tree_inherits_its_parents_status() -> None:

@@ -60,6 +60,15 @@ def _measure(call: str, milliseconds: float, failed: bool) -> None:
     metrics.flush_metrics()
 
 
+def admitted_uncounted(tenant: str, failure: Exception | None) -> None:
+    """Tell that a tenant's call was admitted although it could not be counted; without a failure, because one came just before."""
+    if failure is not None:
+        logger().warning("admitted_uncounted", extra={"tenant": tenant, "error": type(failure).__name__}, exc_info=failure)
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    metrics.add_metric(name="AdmittedUncounted", unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
+
+
 def observed_request(
     call: str, application: Callable[[dict[str, Any], Any], Mapping[str, Any]], event: dict[str, Any], context: InvocationContext
 ) -> Mapping[str, Any]:

@@ -96,6 +96,13 @@ class QualityBlocked(DaymarkError):
     code = "quality_blocked"
 
 
+class RateLimited(DaymarkError):
+    """The caller's own share is used up for now; the same call may succeed later. The context says after how many seconds."""
+
+    code = "rate_limited"
+    retryable = True
+
+
 class Unavailable(DaymarkError):
     """A dependency did not answer in time or throttled; the same call may succeed later."""
 

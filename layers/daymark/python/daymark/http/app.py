@@ -8,8 +8,9 @@ from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.routing import APIRoute
 
 from daymark.core.clock import Clock, WallClock
 from daymark.core.errors import InvalidInput
@@ -17,11 +18,13 @@ from daymark.http.authentication import Identity
 from daymark.http.docs_page import docs_page
 from daymark.http.pagination import Cursors
 from daymark.http.problem_details import MEDIA_TYPE, install_problem_details
+from daymark.http.rate_limiting import RateLimitHeaders, admitted_to
 from daymark.http.services import FrontServices, MonitoringServices, OperationsServices, PhaseStarter, Services
 
 if TYPE_CHECKING:
     from daymark.book.ports import BookStore, DayRecords, MarkStore
     from daymark.http.idempotency import IdempotencyKeys
+    from daymark.http.tenant_rates import TenantRates
     from daymark.monitoring.tickets import TicketDesk
     from daymark.operations.cycle import PhaseCycle
     from daymark.operations.ports import Documents, RunJournal
@@ -42,6 +45,7 @@ _PROBLEM: dict[int | str, dict[str, Any]] = {
 def create_app(
     *,
     identity: Identity,
+    rates: TenantRates,
     book: BookStore | None = None,
     marks: MarkStore | None = None,
     records: DayRecords | None = None,
@@ -60,6 +64,7 @@ def create_app(
 
     Args:
         identity: Whose tokens are accepted.
+        rates: How many calls each tenant may make.
         book: Portfolios, lots and cash; this and the next three are needed where the book or operations are served.
         marks: Closing marks.
         records: The results each day leaves behind.
@@ -78,11 +83,11 @@ def create_app(
         InvalidInput: an unknown system, a collaborator that is missing, or too short a key.
     """
     app = routes_of(systems)
-    clock = clock or WallClock()
     operations = _operations(journal, cycle, starter, documents, keys) if "operations" in systems else None
     monitoring = _monitoring(tickets, websocket_url) if "monitoring" in systems else None
+    shared: dict[str, Any] = {"identity": identity, "rates": rates, "clock": clock or WallClock(), "monitoring": monitoring}
     if set(systems) <= {"monitoring"}:
-        app.state.services = FrontServices(identity=identity, clock=clock, monitoring=monitoring)
+        app.state.services = FrontServices(**shared)
         return app
     if book is None or marks is None or records is None or cursor_key is None:
         raise InvalidInput(f"{' and '.join(systems)} need book, marks, records and cursor_key", field="systems")
@@ -91,10 +96,8 @@ def create_app(
         marks=marks,
         records=records,
         cursors=Cursors(cursor_key),
-        identity=identity,
-        clock=clock,
         operations=operations,
-        monitoring=monitoring,
+        **shared,
     )
     return app
 
@@ -131,16 +134,23 @@ def routes_of(systems: Sequence[str]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
         max_body_size=MAX_BODY_BYTES,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     install_problem_details(app)
     for system in systems:
         for router in _routers(system):
-            app.include_router(router, responses=_PROBLEM)
+            app.include_router(router, responses=_PROBLEM, dependencies=[Depends(admitted_to(system))])
+    app.add_middleware(RateLimitHeaders)
     app.add_api_route("/openapi.json", _read_openapi, include_in_schema=False)
     app.add_api_route("/docs", _read_docs, include_in_schema=False)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """A route's name in the description, unique over all systems: ``book_list_portfolios``."""
+    return "_".join(map(str, (*route.tags, route.name)))
 
 
 def _routers(system: str) -> list[APIRouter]:

@@ -26,6 +26,7 @@ from daymark.core.errors import (
     NotFound,
     NotPublished,
     QualityBlocked,
+    RateLimited,
     StaleFence,
     Unauthenticated,
     Unavailable,
@@ -45,6 +46,7 @@ STATUS: Mapping[type[DaymarkError], tuple[int, str]] = {
     NotASession: (422, "Not a session"),
     NotPublished: (422, "Not published"),
     QualityBlocked: (422, "Prices blocked"),
+    RateLimited: (429, "Too many requests"),
     Unavailable: (503, "Try again later"),
     DaymarkError: (500, "Internal error"),
 }
@@ -123,7 +125,8 @@ def problem_of(error: DaymarkError) -> ProblemResponse:
         return internal_error()
     if status == 404:
         return _not_found()
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
+    later = str(error.context.get("retry_after_seconds", 5))
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": later}, 503: {"Retry-After": later}}.get(status)
     return _problem(status, title, error.code, error.message, field=error.field, headers=headers, context=error.context)
 
 

@@ -11,6 +11,7 @@ from daymark.core.clock import Clock
 from daymark.core.errors import InvalidInput
 from daymark.http.authentication import Identity
 from daymark.http.pagination import Cursors
+from daymark.http.tenant_rates import TenantRates
 
 if TYPE_CHECKING:
     # A function that serves the book alone loads nothing of operations.
@@ -61,6 +62,7 @@ class FrontServices:
     """The collaborators of every application; ``monitoring`` where those routes are served."""
 
     identity: Identity
+    rates: TenantRates
     clock: Clock
     monitoring: MonitoringServices | None = None
 

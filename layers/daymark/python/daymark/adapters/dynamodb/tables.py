@@ -48,4 +48,5 @@ TABLES: Mapping[str, TableDefinition] = {
     "connections": TableDefinition(
         "connections", "Tickets, open WebSockets and their subscriptions, of one region", replicated=False, expires=True
     ),
+    "rates": TableDefinition("rates", "REST calls counted by tenant, of one region", replicated=False, expires=True),
 }

@@ -1,0 +1,122 @@
+"""Which resource types cost what: a rule each, or a reason why there is nothing to pay. A new type needs one line in either table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cdk.cost import access_rules as access
+from cdk.cost import compute_rules as compute
+from cdk.cost import storage_rules as storage
+from cdk.cost import watch_rules as watch
+from cdk.cost.usage import Rule
+
+RULES: Mapping[str, Rule] = {
+    "AWS::ARCRegionSwitch::Plan": access.switch_plan,
+    "AWS::ApiGateway::Method": access.route,
+    "AWS::ApiGateway::RestApi": access.rest_api,
+    "AWS::ApiGatewayV2::Api": access.websocket_api,
+    "AWS::ApiGatewayV2::Route": access.route,
+    "AWS::Backup::BackupPlan": storage.backup_plan,
+    "AWS::Batch::ComputeEnvironment": compute.batch,
+    "AWS::CloudWatch::Alarm": watch.alarm,
+    "AWS::CloudWatch::CompositeAlarm": watch.composite_alarm,
+    "AWS::CloudWatch::Dashboard": watch.dashboard,
+    "AWS::CodeBuild::Project": compute.build,
+    "AWS::CodePipeline::Pipeline": compute.pipeline,
+    "AWS::Cognito::UserPool": access.user_pool,
+    "AWS::DynamoDB::GlobalTable": storage.table,
+    "AWS::EC2::VPCEndpoint": access.endpoint,
+    "AWS::ECR::Repository": compute.images,
+    "AWS::ElastiCache::ServerlessCache": storage.cache,
+    "AWS::Events::EventBus": compute.bus,
+    "AWS::FIS::ExperimentTemplate": compute.experiment,
+    "AWS::KMS::Key": storage.key,
+    "AWS::KMS::ReplicaKey": storage.replica_key,
+    "AWS::Kinesis::Stream": storage.stream,
+    "AWS::Kinesis::StreamConsumer": storage.consumer,
+    "AWS::Lambda::Function": compute.function,
+    "AWS::Logs::LogGroup": watch.log_group,
+    "AWS::Logs::MetricFilter": watch.metric_filter,
+    "AWS::Route53::HealthCheck": access.health_check,
+    "AWS::Route53::HostedZone": access.zone,
+    "AWS::S3::Bucket": storage.bucket,
+    "AWS::SNS::Topic": watch.topic,
+    "AWS::SQS::Queue": watch.queue,
+    "AWS::Scheduler::Schedule": compute.schedule,
+    "AWS::SecretsManager::Secret": storage.secret,
+    "AWS::StepFunctions::StateMachine": compute.machine,
+    "AWS::WAFv2::WebACL": access.web_acl,
+}
+
+_PART = "part of the API, which is priced by its requests"
+_SETTING = "a setting of what it belongs to, which is priced itself"
+_IDENTITY = "identity and access management costs nothing"
+_NETWORK = "addresses, routes and security groups cost nothing"
+_CHECKED = "runs while a stack is deployed only; its function is priced itself"
+
+FREE: Mapping[str, str] = {
+    "AWS::ApiGateway::Account": _SETTING,
+    "AWS::ApiGateway::Authorizer": _PART,
+    "AWS::ApiGateway::BasePathMapping": _PART,
+    "AWS::ApiGateway::Deployment": _PART,
+    "AWS::ApiGateway::DomainName": _PART,
+    "AWS::ApiGateway::GatewayResponse": _PART,
+    "AWS::ApiGateway::Model": _PART,
+    "AWS::ApiGateway::RequestValidator": _PART,
+    "AWS::ApiGateway::Resource": _PART,
+    "AWS::ApiGateway::Stage": "no gateway cache is switched on; requests are priced with the API",
+    "AWS::ApiGateway::UsagePlan": _PART,
+    "AWS::ApiGateway::UsagePlanKey": _PART,
+    "AWS::ApiGateway::ApiKey": _PART,
+    "AWS::ApiGatewayV2::ApiMapping": _PART,
+    "AWS::ApiGatewayV2::DomainName": _PART,
+    "AWS::ApiGatewayV2::Integration": _PART,
+    "AWS::ApiGatewayV2::Stage": _PART,
+    "AWS::ApplicationAutoScaling::ScalableTarget": _SETTING,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _SETTING,
+    "AWS::Backup::BackupVault": "copies are priced with their plan",
+    "AWS::Backup::BackupSelection": "copies are priced with their plan",
+    "AWS::Batch::JobDefinition": "a description; instances are priced with the compute environment",
+    "AWS::Batch::JobQueue": "Batch itself costs nothing; instances are priced with the compute environment",
+    "AWS::Batch::SchedulingPolicy": "Batch itself costs nothing; instances are priced with the compute environment",
+    "AWS::CDK::Metadata": "no resource",
+    "AWS::CertificateManager::Certificate": "public certificates cost nothing",
+    "AWS::CloudFormation::CustomResource": _CHECKED,
+    "AWS::Cognito::UserPoolClient": "users are priced with the pool",
+    "AWS::Cognito::UserPoolGroup": "users are priced with the pool",
+    "AWS::EC2::FlowLog": "what it writes is priced with its log group",
+    "AWS::EC2::LaunchTemplate": "a description; instances are priced with the compute environment",
+    "AWS::EC2::RouteTable": _NETWORK,
+    "AWS::EC2::SecurityGroup": _NETWORK,
+    "AWS::EC2::SecurityGroupEgress": _NETWORK,
+    "AWS::EC2::SecurityGroupIngress": _NETWORK,
+    "AWS::EC2::Subnet": _NETWORK,
+    "AWS::EC2::SubnetRouteTableAssociation": _NETWORK,
+    "AWS::EC2::VPC": _NETWORK,
+    "AWS::Events::Rule": "events are priced with their bus; those of AWS's own services cost nothing",
+    "AWS::IAM::InstanceProfile": _IDENTITY,
+    "AWS::IAM::ManagedPolicy": _IDENTITY,
+    "AWS::IAM::OIDCProvider": _IDENTITY,
+    "AWS::IAM::Policy": _IDENTITY,
+    "AWS::IAM::Role": _IDENTITY,
+    "AWS::KMS::Alias": "keys are priced, their names are not",
+    "AWS::Lambda::Alias": _SETTING,
+    "AWS::Lambda::EventInvokeConfig": _SETTING,
+    "AWS::Lambda::EventSourceMapping": "calls are priced with the function, reading with the stream",
+    "AWS::Lambda::LayerVersion": "code up to 75 GB a region costs nothing",
+    "AWS::Lambda::Permission": _IDENTITY,
+    "AWS::Lambda::Version": _SETTING,
+    "AWS::Logs::QueryDefinition": "a saved text; queries are priced by what they read, and left out",
+    "AWS::Logs::ResourcePolicy": _IDENTITY,
+    "AWS::Route53::RecordSet": "records are priced with their zone",
+    "AWS::Route53::RecordSetGroup": "records are priced with their zone",
+    "AWS::S3::BucketPolicy": _IDENTITY,
+    "AWS::SNS::Subscription": "messages are priced with the topic",
+    "AWS::SNS::TopicPolicy": _IDENTITY,
+    "AWS::SQS::QueuePolicy": _IDENTITY,
+    "AWS::SSM::Parameter": "standard parameters cost nothing",
+    "AWS::Scheduler::ScheduleGroup": "wake-ups are priced with the schedule",
+    "AWS::WAFv2::IPSet": "rules are priced with the ACL",
+    "AWS::WAFv2::LoggingConfiguration": "what it writes is priced with its log group",
+    "AWS::WAFv2::WebACLAssociation": "rules are priced with the ACL",
+}
