@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import hypothesis
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from daymark.adapters.telemetry import logger
 from daymark.local.emulator import Emulator, free_port
 from daymark.local.workspace import ACCOUNT, REGION, Workspace
 from tests.companions import Companions
@@ -67,6 +70,16 @@ def shard(request: pytest.FixtureRequest) -> Shard:
 def tell(request: pytest.FixtureRequest) -> Teller:
     """Takes lines to be printed at the end of the run."""
     return Teller(request.node)
+
+
+@pytest.fixture
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The JSON lines logged since the test began; the logger keeps the stream that it was made with."""
+    stream, handler = io.StringIO(), logger().registered_handler
+    before = handler.setStream(stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    if before is not None:
+        handler.setStream(before)
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
@@ -20,7 +19,6 @@ from daymark.adapters.dynamodb.book_store import DynamoBookStore
 from daymark.adapters.dynamodb.client import dynamodb_client
 from daymark.adapters.dynamodb.fence_ledger import DynamoFenceLedger
 from daymark.adapters.dynamodb.tables import TABLES
-from daymark.adapters.telemetry import logger
 from daymark.book.models import Household
 from daymark.local.sample_people import instruments
 from tests.unit.task_world import FRIDAY, HEADER, MONDAY, STATEMENTS, history, synthetic_records
@@ -100,6 +98,9 @@ def environment(found: Services) -> Mapping[str, str]:
         "DAYMARK_PHASE_MACHINES": json.dumps(machines),
         "DAYMARK_IDENTITY_CLIENTS": json.dumps({ISSUER: APP}),
         "DAYMARK_CURSOR_SECRET": secret["ARN"],
+        # More calls than any test makes.
+        "DAYMARK_TENANT_RATES": json.dumps({"read": 10_000_000, "effect": 10_000_000}),
+        "DAYMARK_TENANT_WINDOW_SECONDS": "60",
         "DAYMARK_EVENT_BUS": "daymark",
         "DAYMARK_TICK_GROUPS": "4",
         "DAYMARK_PORTFOLIO_BUCKETS": "8",
@@ -148,13 +149,3 @@ def loaded(services: Services) -> Services:
         text = "\n".join([HEADER, *lines, ""])
         services.s3.put_object(Bucket="daymark-documents", Key=f"statements/{tenant}/2018-02-05/0001.csv", Body=text.encode())
     return services
-
-
-@pytest.fixture
-def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """The JSON lines logged since the test began; the logger keeps the stream that it was made with."""
-    stream, handler = io.StringIO(), logger().registered_handler
-    before = handler.setStream(stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    if before is not None:
-        handler.setStream(before)

@@ -200,8 +200,8 @@ def test_a_refusal_that_nothing_explains_is_not_tried_for_ever():
 
 
 def test_the_tables_are_described_once_and_the_fence_table_has_single_items():
-    assert set(TABLES) == {"book", "operations", "fence", "audit", "connections"}
-    assert [table.name for table in TABLES.values() if not table.replicated] == ["connections"]
+    assert set(TABLES) == {"book", "operations", "fence", "audit", "connections", "rates"}
+    assert [table.name for table in TABLES.values() if not table.replicated] == ["connections", "rates"]
     assert [table.name for table in TABLES.values() if table.strongly_consistent_regions] == ["fence"]
     assert TABLES["fence"].sort_key is None
     assert [key["AttributeName"] for key in TABLES["book"].creation("x")["KeySchema"]] == ["pk", "sk"]
