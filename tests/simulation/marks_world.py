@@ -42,23 +42,16 @@ class HalfSeen(Port):
         return self.__getattr__("session")(session_date)
 
 
-class Bus(Port):
-    """The bus: whose word it takes has been heard."""
-
-    def announce(self, moved: Any) -> None:
-        self.__getattr__("announce")(moved)
-        self.world.unheard.discard(moved.bucket)
-
-
 class Speaker(Marking):
-    """A worker; of a bucket whose last word the bus did not take, or was not asked to after it had been silent, nobody need have heard."""
+    """A worker; of a revision that the bus did not take, or was not asked to after it had been silent, nobody need have heard."""
 
     world: MarksWorld
 
     def _tell(self, lane: BoardLane) -> None:
         super()._tell(lane)
-        if lane.is_untold and lane.shown is not None:
-            self.world.unheard.add(lane.shown.bucket)
+        if self._is_bus_silent and lane.is_untold and lane.shown is not None:
+            unheard, bucket = self.world.unheard, lane.shown.bucket
+            unheard[bucket] = max(unheard.get(bucket, 0), lane.revision)
 
 
 class Watched:
@@ -118,7 +111,7 @@ class MarksWorld(World):
     flips: bool = False
     boards: type = MemoryLaneSnapshots
     told: dict[int, int] = field(default_factory=dict)
-    unheard: set[int] = field(default_factory=set)
+    unheard: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rng = self.rng = random.Random(self.seed)
@@ -148,7 +141,7 @@ class MarksWorld(World):
             self.flip(worker)
             return worker
         outlets = MarkOutlets(
-            Port(self, "boards", self.watched), Port(self, "quarantine", self.quarantine), Bus(self, "announcer", self.watched)
+            Port(self, "boards", self.watched), Port(self, "quarantine", self.quarantine), Port(self, "announcer", self.watched)
         )
         proofs = 10**9 if self.flips else self.rng.choice((1, 5, 1024))
         worker = Speaker(HalfSeen(self, "sessions", self.stream.sessions), outlets, self.save_every, proofs)
@@ -186,8 +179,8 @@ def check(world: MarksWorld) -> None:
         else:
             equal(board, expected)
         # What the bus refused last of all is told with the next move alone.
-        told = world.told.get(number, 0)
-        must(number in world.unheard or int(board.changed.max()) <= told, "a change that stands was never told")
+        told = max(world.told.get(number, 0), world.unheard.get(number, 0))
+        must(int(board.changed.max()) <= told, "a change that stands was never told")
     entries = [Quarantined.decode(world.quarantine.get(key)) for key in world.quarantine.keys("quarantine/")]
     must(len(entries) == len(world.stream.poison), "a record stands in quarantine twice, or not at all")
     must({entry.sequence: entry.payload for entry in entries} == world.stream.poison, "the quarantine is not of the poison records")
