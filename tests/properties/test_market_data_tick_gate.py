@@ -199,7 +199,11 @@ def quote(sequence, middle, **others):
 
 
 def named(listed):
-    return [Verdict(one).name for one in new_gate().judge(ticks_of(listed))[0]]
+    """The verdicts, which row by row are the same as block by block."""
+    alone = TickGate(RULES, SYMBOLS, PUBLISHERS, REFERENCES, block_checks=False)
+    verdicts = [Verdict(one).name for one in new_gate().judge(ticks_of(listed))[0]]
+    assert [Verdict(one).name for one in alone.judge(ticks_of(listed))[0]] == verdicts
+    return verdicts
 
 
 def test_a_spike_is_refused_and_moves_no_reference():
@@ -272,7 +276,9 @@ def test_a_bad_price_that_is_repeated_does_not_speak_for_itself():
         ({"action": Action.TRADE, "price": 100 * ONE + 3 * ONE // 100}, "TAKEN"),
         ({"action": Action.TRADE, "price": 100 * ONE + 3 * ONE // 100 + 1}, "OFF_MARKET"),
         ({"ts_event": OPEN - 1, "ts_recv": OPEN - 1}, "OUTSIDE_SESSION"),
+        ({"ts_recv": OPEN + 1 - 1_000}, "TAKEN"),
         ({"ts_recv": OPEN + 1 - 1_001}, "FUTURE"),
+        ({"ts_recv": OPEN + 1 + 5_000}, "TAKEN"),
         ({"ts_recv": OPEN + 1 + 5_001}, "STALE"),
         ({"instrument": 3}, "UNKNOWN_SYMBOL"),
         ({"publisher": 8}, "UNKNOWN_PUBLISHER"),
@@ -308,6 +314,11 @@ def test_rules_that_mean_nothing_are_refused_by_name(wrong, field):
     with pytest.raises(InvalidInput) as refused:
         replace(RULES, **wrong)
     assert refused.value.field == field
+
+
+def test_the_least_of_each_limit_is_one():
+    one = replace(RULES, reanchor_after=1, ahead_ns=1, age_ns=1, skew_ns=1)
+    assert (one.reanchor_after, one.ahead_ns, one.age_ns, one.skew_ns) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize(
