@@ -262,6 +262,42 @@ def test_an_object_is_given_to_whoever_asks_signed_or_not(emulator: str) -> None
     assert httpx.get(f"{emulator}/fidelity-unsigned/report", timeout=30).content == b"private"
 
 
+def test_a_genuine_signature_opens_in_any_spelling(emulator: str) -> None:
+    """RFC 7515 has one spelling. Here padding and letters that base64 lacks are passed over; whoever spells so has a good token anyway."""
+    users = client("cognito-idp", emulator)
+    pool = users.create_user_pool(PoolName="fidelity")["UserPool"]["Id"]
+    flows = ["ALLOW_USER_PASSWORD_AUTH"]
+    app = users.create_user_pool_client(UserPoolId=pool, ClientName="fidelity", ExplicitAuthFlows=flows)["UserPoolClient"]["ClientId"]
+    users.admin_create_user(UserPoolId=pool, Username="ada", MessageAction="SUPPRESS")
+    users.admin_set_user_password(UserPoolId=pool, Username="ada", Password="Fidelity-1-pool!", Permanent=True)
+    given = {"USERNAME": "ada", "PASSWORD": "Fidelity-1-pool!"}
+    token = users.initiate_auth(AuthFlow="USER_PASSWORD_AUTH", ClientId=app, AuthParameters=given)["AuthenticationResult"]["IdToken"]
+    url = protected_url(emulator, pool)
+    first, second, signature = token.split(".")
+    spelled = (token, f"{token}==", f"{first}.{second}.{signature[:9]}~~~~{signature[9:]}", f"bEaReR  {token}")
+    answers = {text: httpx.get(url, headers={"Authorization": text}, timeout=30).status_code for text in spelled}
+    assert set(answers.values()) == {200}
+    assert httpx.get(url, headers={"Authorization": f"{first}.{second}."}, timeout=30).status_code == 401
+
+
+def protected_url(emulator: str, pool: str) -> str:
+    """A method of an API of its own, which answers to whoever shows a token of the pool."""
+    apis = client("apigateway", emulator)
+    api = apis.create_rest_api(name="fidelity")["id"]
+    root = apis.get_resources(restApiId=api)["items"][0]["id"]
+    arn = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{pool}"
+    authorizer = apis.create_authorizer(
+        restApiId=api, name="pool", type="COGNITO_USER_POOLS", providerARNs=[arn], identitySource="method.request.header.Authorization"
+    )["id"]
+    method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+    apis.put_method(**method, authorizationType="COGNITO_USER_POOLS", authorizerId=authorizer)
+    apis.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    apis.put_method_response(**method, statusCode="200")
+    apis.put_integration_response(**method, statusCode="200")
+    apis.create_deployment(restApiId=api, stageName="live")
+    return f"{emulator}/restapis/{api}/live/_user_request_/"
+
+
 def test_state_survives_a_clean_stop_and_nothing_survives_a_kill(tmp_path: Path) -> None:
     """AWS is durable. Here only a graceful stop keeps anything: the README says so and durability is never claimed from it."""
     workspace = Workspace(PROJECT, tmp_path, free_port())

@@ -1,16 +1,12 @@
-"""Forged, expired, foreign and mistyped tokens against the deployed REST API: none gets in."""
+"""Genuine tokens against the deployed REST API: who gets in, what each sees, and when it ends. Forged ones: test_local_security.py."""
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from typing import Any
 
 import boto3
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daymark.client import ProblemError
 from daymark.local.price_history import load_price_history
@@ -22,78 +18,12 @@ pytestmark = pytest.mark.emulator
 PORTFOLIOS = "/v1/book/portfolios"
 
 
-def segments(token: str) -> list[dict[str, Any]]:
-    return [json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]]
-
-
-def unsigned(header: dict[str, Any], claims: dict[str, Any], signature: str = "") -> str:
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
-    return ".".join([*parts, signature])
-
-
-@pytest.fixture(scope="module")
-def attacker_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(scope="module")
-def forged(installation: Installation, attacker_key: rsa.RSAPrivateKey) -> dict[str, str]:
-    """Every forgery starts from a good token of an administrator, the most tempting one."""
-    good = installation.token(installation.user("administrator", "northstar"))
-    header, claims = segments(good)
-    first, second, signature = good.split(".")
-
-    def signed(**changes: Any) -> str:
-        return jwt.encode(claims | changes, attacker_key, algorithm="RS256", headers={"kid": header["kid"]})
-
-    public = attacker_key.public_key()
-    return {
-        "none": unsigned(header | {"alg": "none"}, claims),
-        "None": unsigned(header | {"alg": "None"}, claims),
-        "none with signature": unsigned(header | {"alg": "none"}, claims, signature),
-        "stripped signature": f"{first}.{second}.",
-        "two segments": f"{first}.{second}",
-        "four segments": f"{good}.{signature}",
-        "tampered tenant": ".".join([first, unsigned({}, claims | {"custom:tenant": "harbor"}).split(".")[1], signature]),
-        "tampered role": ".".join([first, unsigned({}, claims | {"cognito:groups": ["risk"]}).split(".")[1], signature]),
-        "own key, right kid": signed(),
-        "own key, unknown kid": jwt.encode(claims, attacker_key, algorithm="RS256", headers={"kid": "mine"}),
-        "own key, no kid": jwt.encode(claims, attacker_key, algorithm="RS256"),
-        "own key inside the header": jwt.encode(
-            claims,
-            attacker_key,
-            algorithm="RS256",
-            headers={"kid": "mine", "jwk": {"kty": "RSA", "n": str(public.public_numbers().n), "e": "AQAB"}},
-        ),
-        "own key by address": jwt.encode(
-            claims, attacker_key, algorithm="RS256", headers={"kid": "mine", "jku": "http://127.0.0.1:1/keys"}
-        ),
-        "symmetric": jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": header["kid"]}),
-        "own key, expired": signed(exp=int(time.time()) - 3600),
-        "own key, other issuer": signed(iss="http://127.0.0.1:1/pool"),
-        "own key, other client": signed(aud="someone-else"),
-        "own key, access token": signed(token_use="access"),
-        "empty": "",
-        "junk": "junk",
-        "dots": "..",
-        "bad base64": f"{first}.@@@@.{signature}",
-        "bearer of nothing": "Bearer",
-        "truncated": good[:-20],
-        "doubled": good + good,
-    }
-
-
 def test_a_good_token_gets_in(installation: Installation) -> None:
     assert installation.client(installation.user("administrator", "northstar")).book.list_portfolios(limit=1).items
 
 
 def test_no_token_gets_nothing(installation: Installation) -> None:
     assert installation.call("GET", PORTFOLIOS).status_code == 401
-
-
-def test_no_forgery_gets_in(installation: Installation, forged: dict[str, str]) -> None:
-    answers = {name: installation.call("GET", PORTFOLIOS, token=token).status_code for name, token in forged.items()}
-    assert set(answers.values()) <= {401, 403}, answers
 
 
 def test_an_access_token_is_not_an_identity_token(installation: Installation) -> None:
@@ -106,25 +36,6 @@ def test_an_access_token_is_not_an_identity_token(installation: Installation) ->
         AuthParameters={"USERNAME": user, "PASSWORD": password},
     )["AuthenticationResult"]["AccessToken"]
     assert installation.call("GET", PORTFOLIOS, token=access).status_code in (401, 403)
-
-
-def test_a_token_of_another_pool_is_refused(installation: Installation) -> None:
-    cognito = boto3.client("cognito-idp", endpoint_url=installation.workspace.endpoint)
-    pool = cognito.create_user_pool(
-        PoolName="foreign", Schema=[{"Name": "tenant", "AttributeDataType": "String"}], Policies={"PasswordPolicy": {"MinimumLength": 8}}
-    )["UserPool"]["Id"]
-    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="foreign", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"])
-    client_id = client["UserPoolClient"]["ClientId"]
-    cognito.create_group(UserPoolId=pool, GroupName="administrator")
-    cognito.admin_create_user(
-        UserPoolId=pool, Username="mallory", UserAttributes=[{"Name": "custom:tenant", "Value": "northstar"}], MessageAction="SUPPRESS"
-    )
-    cognito.admin_set_user_password(UserPoolId=pool, Username="mallory", Password="Foreign-1-pool!", Permanent=True)
-    cognito.admin_add_user_to_group(UserPoolId=pool, Username="mallory", GroupName="administrator")
-    token = cognito.initiate_auth(
-        AuthFlow="USER_PASSWORD_AUTH", ClientId=client_id, AuthParameters={"USERNAME": "mallory", "PASSWORD": "Foreign-1-pool!"}
-    )["AuthenticationResult"]["IdToken"]
-    assert installation.call("GET", PORTFOLIOS, token=token).status_code in (401, 403)
 
 
 def test_another_tenants_portfolio_and_one_that_never_existed_answer_alike(installation: Installation) -> None:

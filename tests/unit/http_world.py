@@ -225,8 +225,8 @@ def make_world() -> World:
     ):
         world.book.save_household(Household(owned.tenant, owned.household_id, "Household", owned.adviser_id), FENCE)
         world.book.save_record(record(owned), FENCE)
-        _save_day(world, owned)
-    _save_report(world, "shared", "-", "operations")
+        save_day(world, owned)
+    save_report(world, "shared", "-", "operations")
     drive(world, RunId(DAY, OperationPhase.MARKET_CLOSE))
     drive(world, RunId(DAY, OperationPhase.POST_MARKET), failing="reconcile_custodian")
     drive(world, RunId(DAY, OperationPhase.MID_DAY), until_ended=False)
@@ -238,7 +238,7 @@ def make_world() -> World:
     return world
 
 
-def _save_day(world: World, owned: Portfolio) -> None:
+def save_day(world: World, owned: Portfolio) -> None:
     tenant, portfolio_id = owned.tenant, owned.portfolio_id
     for day in (date(2018, 2, 1), date(2018, 2, 2), DAY):
         held = PositionMark("AAPL", AssetClass.EQUITY, D(35), D("100.125"), D("3504.38"), D("5250.00"), day, PriceLabel.ADJUSTED_CLOSE)
@@ -255,10 +255,10 @@ def _save_day(world: World, owned: Portfolio) -> None:
     # The open's drift is older than the close's and must not be shown once the close's stands.
     rows.append(DayRecord(tenant, DAY, "MARKET_OPEN", RecordKind.DRIFT, portfolio_id, {"largest_drift": 0.31, "rows": []}))
     world.records.save(rows, FENCE)
-    _save_report(world, tenant, portfolio_id, portfolio_id)
+    save_report(world, tenant, portfolio_id, portfolio_id)
 
 
-def _save_report(world: World, tenant: str, subject: str, name: str) -> None:
+def save_report(world: World, tenant: str, subject: str, name: str) -> None:
     keys = {kind: f"reports/{tenant}/{DAY}/0001/{name}.{kind}" for kind in ("html", "pdf")}
     for key in keys.values():
         world.documents.put(key, key.encode(), "text/html", FENCE)

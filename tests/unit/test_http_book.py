@@ -92,6 +92,15 @@ def test_a_day_without_a_mark_is_not_found(world: World) -> None:
     assert world.ask(f"{NS1}/marks/2018-02-06", "client H-1")[0] == 404
 
 
+def test_a_mark_of_a_day_without_trading_is_refused_with_the_nearest_sessions(world: World) -> None:
+    """2018-02-04 was a Sunday; to who may not see the portfolio it is as if there were none."""
+    status, body, _ = world.ask(f"{NS1}/marks/2018-02-04", "client H-1")
+    assert (status, body["code"], body["field"]) == (422, "not_a_session", "session_date")
+    assert body["context"] == {"previous": "2018-02-02", "next": "2018-02-05"}
+    for caller in ("client H-2", "adviser bea", "operations of shared"):
+        assert world.ask(f"{NS1}/marks/2018-02-04", caller)[0] == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/book/portfolios", f"{NS1}/lots"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 200])
 def test_pages_joined_are_the_whole_list(world: World, path: str, limit: int) -> None:

@@ -214,6 +214,12 @@ def test_a_day_nothing_happened_on_is_empty_not_an_error(world: World) -> None:
     assert {row["value"] for row in body["portfolios"]} == {None}
 
 
+def test_a_day_without_trading_is_refused_with_the_nearest_sessions(world: World) -> None:
+    for caller in ("risk", "client H-1", "operations of shared"):
+        status, body, _ = world.ask("/v1/operations/days/2018-02-04", caller)
+        assert (status, body["code"], body["context"]) == (422, "not_a_session", {"previous": "2018-02-02", "next": "2018-02-05"})
+
+
 def test_report_links_are_for_the_documents_that_were_stored(world: World) -> None:
     _, body, _ = world.ask(f"/v1/operations/reports/{DAY}/NS-1", "client H-1")
     assert body["html"].startswith("memory://reports/northstar/2018-02-05/0001/NS-1.html")

@@ -161,6 +161,37 @@ def test_a_post_needs_a_sound_idempotency_key(world: World, key: str | None) -> 
     assert not world.starter.started
 
 
+def test_a_refusal_says_what_the_rule_says_and_nothing_before_it(world: World) -> None:
+    _, body, _ = world.ask(POSITIONS, "adviser ben", query={"on": ["2018-02-30"]})
+    assert body["errors"] == [{"field": "query.on", "message": "is no day of the calendar"}]
+    assert body["detail"] == "query.on: is no day of the calendar"
+
+
+def test_a_call_that_a_port_or_length_of_its_own_came_with_is_answered(world: World) -> None:
+    """The gateway adapter would read each of these as a number, and the framework take a length for the body's."""
+    for name in ("Host", "X-Forwarded-Port", "Content-Length"):
+        for value in ("port", "a:b:c", "9" * 5000, "-1", "443, 8443"):
+            assert world.ask("/v1/book/portfolios", "adviser ben", headers={name: value})[0] == 200, (name, value)
+            assert world.ask("/v1/monitoring/tickets", "adviser ben", method="POST", headers={name: value})[0] == 201, (name, value)
+
+
+@pytest.mark.parametrize("path", ["/v1/monitoring/tickets", f"{START}/2018-02-05/MID_DAY/resume", START])
+def test_a_large_body_is_refused_before_the_call_has_any_effect(world: World, path: str) -> None:
+    before = len(world.starter.resumed)
+    status, body, headers = world.ask(path, "operations of shared", method="POST", body=" " * 70_000, headers=KEY)
+    assert (status, body["code"], body["field"]) == (413, "too_large", "body")
+    assert headers["content-type"] == "application/problem+json"
+    assert len(world.starter.resumed) == before
+
+
+def test_half_a_surrogate_pair_anywhere_is_answered(world: World) -> None:
+    half = "\ud800"
+    assert world.ask(f"/v1/book/portfolios/{half}", "adviser ben")[0] == 400
+    assert world.ask("/v1/book/portfolios", "adviser ben", query={"cursor": [half]})[0] == 400
+    assert world.ask("/v1/book/portfolios", "adviser ben", headers={"User-Agent": half})[0] == 200
+    assert world.ask(START, "operations of shared", method="POST", body=f'{{"phase": "{half}"}}', headers=KEY)[0] == 400
+
+
 def test_several_faults_are_all_named(world: World) -> None:
     _, body, _ = world.ask(LOTS, "adviser ben", query={"limit": ["0"], "open": ["x"], "sort": ["up"]})
     assert {fault["field"] for fault in body["errors"]} == {"query.limit", "query.open", "query.sort"}

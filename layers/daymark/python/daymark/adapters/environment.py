@@ -8,7 +8,7 @@ from typing import Any, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from daymark.core.errors import InvalidInput
+from daymark.core.errors import InvalidInput, own_words
 
 PREFIX = "DAYMARK_"
 
@@ -49,7 +49,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate({field: cls._read(field, environment[variable(field)]) for field in present})
         except ValidationError as invalid:
-            faults = [(variable(str(fault["loc"][0])), fault["type"], fault["msg"]) for fault in invalid.errors()]
+            faults = [(variable(str(fault["loc"][0])), fault["type"], own_words(fault["msg"])) for fault in invalid.errors()]
             said = "; ".join(f"{name} is not set" if kind == "missing" else f"{name}: {message}" for name, kind, message in faults)
             raise InvalidInput(f"the environment of {cls.__name__} is incomplete: {said}", field=faults[0][0]) from None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from daymark.core.audit import canonical_json
-from daymark.core.errors import InvalidInput, StaleFence
+from daymark.core.errors import InvalidInput, StaleFence, own_words
 from daymark.core.fence import Fence, FenceLedger
 from daymark.operations.models import OperationPhase
 
@@ -73,7 +73,7 @@ def decode_model(model: type[T], content: str | Mapping[str, Any]) -> T:
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"stored {model.__name__} cannot be read: {field}: {first['msg']}", field=field) from None
+        raise InvalidInput(f"stored {model.__name__} cannot be read: {field}: {own_words(first['msg'])}", field=field) from None
     return cast(T, read)
 
 

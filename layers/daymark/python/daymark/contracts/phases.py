@@ -71,20 +71,25 @@ class Fields:
     >>> Fields.of({"version": 1, "epoch": "two"}, "reply").whole("epoch")
     Traceback (most recent call last):
     daymark.core.errors.InvalidInput: reply.epoch must be a whole number, got 'two'
+
+    Attributes:
+        echoes: Whether a refusal repeats the value it refuses; not of a message that anybody may have written.
     """
 
     document: Mapping[str, Any]
     path: str
+    echoes: bool = True
 
     @classmethod
-    def of(cls, document: object, path: str) -> Fields:
+    def of(cls, document: object, path: str, *, echoes: bool = True) -> Fields:
         """Accept a JSON object of this version; an absent version means this one."""
         if not isinstance(document, Mapping):
             raise InvalidInput(f"{path} must be a JSON object, got {type(document).__name__}", field=path)
         version = document.get("version", VERSION)
         if version != VERSION or isinstance(version, bool):
-            raise InvalidInput(f"{path} has version {version!r}; this reader knows {VERSION}", field=f"{path}.version")
-        return cls(document, path)
+            other = f"version {version!r}" if echoes else "another version"
+            raise InvalidInput(f"{path} has {other}; this reader knows {VERSION}", field=f"{path}.version")
+        return cls(document, path, echoes)
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
@@ -95,7 +100,8 @@ class Fields:
         field = f"{self.path}.{name}"
         if name not in self.document:
             return InvalidInput(f"{field} is missing; it must be {wanted}", field=field)
-        return InvalidInput(f"{field} must be {wanted}, got {str(self.document[name])[:80]!r}", field=field)
+        got = f", got {str(self.document[name])[:80]!r}" if self.echoes else ""
+        return InvalidInput(f"{field} must be {wanted}{got}", field=field)
 
     def text(self, name: str) -> str:
         """A text that is not empty."""

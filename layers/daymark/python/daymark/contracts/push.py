@@ -143,14 +143,14 @@ def read_message(text: str) -> ClientMessage:
     ClientMessage(action=<ClientAction.PING: 'ping'>, channel='', message_id='7', resume=None)
     >>> read_message('{"version": 1, "action": "shout"}')
     Traceback (most recent call last):
-    daymark.contracts.push.BadMessage: message.action must be one of subscribe, unsubscribe, ping, got 'shout'
+    daymark.contracts.push.BadMessage: message.action must be one of subscribe, unsubscribe, ping
     """
     message_id: str | None = None
     try:
         document = _parsed(text)
         if isinstance(document, Mapping):
             message_id = _message_id(document)
-        fields = Fields.of(document, "message")
+        fields = Fields.of(document, "message", echoes=False)
         if not fields.has("version"):
             raise fields.refused("version", str(VERSION))
         try:

@@ -5,8 +5,23 @@ Every front (REST, WebSocket, task outcomes) maps this tree once; an exception o
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+
+def own_words(message: str) -> str:
+    """What a rule of ours said, without what the validation library writes before it.
+
+    >>> own_words("Value error, must be a date written YYYY-MM-DD")
+    'must be a date written YYYY-MM-DD'
+    """
+    return message.removeprefix("Value error, ")
+
+
+def stack_of(error: BaseException) -> str:
+    """Where an error was raised, for a log; without its message, which may hold what a client sent or what is a client's."""
+    return "".join(traceback.format_tb(error.__traceback__))
 
 
 class DaymarkError(Exception):

@@ -97,6 +97,8 @@ _PROBLEMS: dict[int, tuple[str, str, tuple[str, str, str, str | None]]] = {
     503: ("TryLater", "Something did not answer in time.", ("Try again later", "unavailable", "DynamoDB did not answer", None)),
 }
 _WAITING = {429, 503}
+# What stands at a session's close exists for sessions alone.
+_OF_A_SESSION = {"/v1/book/portfolios/{portfolio_id}/marks/{session_date}", "/v1/operations/days/{session_date}"}
 
 
 def merged_openapi() -> dict[str, Any]:
@@ -145,6 +147,8 @@ def _declare_refusals(path: str, verb: str, operation: dict[str, Any]) -> None:
         statuses.add(404)
     if keyed:
         statuses |= {403, 409, 422}
+    if path in _OF_A_SESSION:
+        statuses.add(422)
     declared = operation.pop("responses")
     other = declared.pop("default")
     refusals = {str(status): {"$ref": f"#/components/responses/{_PROBLEMS[status][0]}"} for status in sorted(statuses)}

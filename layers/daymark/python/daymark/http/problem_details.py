@@ -30,6 +30,8 @@ from daymark.core.errors import (
     StaleFence,
     Unauthenticated,
     Unavailable,
+    own_words,
+    stack_of,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -109,6 +111,11 @@ def _not_found() -> ProblemResponse:
     return _problem(404, "Not found", NotFound.code, "There is no such thing, or none that you may see.")
 
 
+def too_large() -> ProblemResponse:
+    """The answer to a body above the limit."""
+    return _problem(413, "Request refused", "too_large", "Request body too large", field="body")
+
+
 def internal_error() -> ProblemResponse:
     """The answer to a defect."""
     return _problem(500, "Internal error", "internal", "Something went wrong on our side. The event is logged.")
@@ -144,7 +151,7 @@ def _path(location: Sequence[str | int]) -> str:
 
 def problem_of_validation(error: RequestValidationError) -> ProblemResponse:
     """The answer to a request that does not fit the route: 400 with every field at fault, never the values sent."""
-    faults = [{"field": _path(_location(fault)), "message": str(fault["msg"])} for fault in error.errors()]
+    faults = [{"field": _path(_location(fault)), "message": own_words(str(fault["msg"]))} for fault in error.errors()]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults[:3])
     return _problem(400, "Bad request", InvalidInput.code, detail, field=faults[0]["field"] if faults else None, errors=faults)
 
@@ -155,6 +162,11 @@ def _location(fault: Mapping[str, Any]) -> Sequence[str | int]:
     return location[:1] if fault["type"] == "json_invalid" else location
 
 
+def log_defect(error: Exception) -> None:
+    """Tell of a defect by its class and where it was raised."""
+    _LOGGER.error("unhandled %s\n%s", type(error).__name__, stack_of(error))
+
+
 def install_problem_details(app: FastAPI) -> None:
     """Answer every error of the app as a problem."""
 
@@ -162,7 +174,7 @@ def install_problem_details(app: FastAPI) -> None:
     def on_daymark_error(_: Request, error: DaymarkError) -> ProblemResponse:
         answer = problem_of(error)
         if answer.status_code == 500:
-            _LOGGER.error("unmapped error %s", type(error).__name__, exc_info=error)
+            log_defect(error)
         return answer
 
     @app.exception_handler(RequestValidationError)
@@ -179,5 +191,5 @@ def install_problem_details(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def on_defect(_: Request, error: Exception) -> ProblemResponse:
-        _LOGGER.error("unhandled %s", type(error).__name__, exc_info=error)
+        log_defect(error)
         return internal_error()

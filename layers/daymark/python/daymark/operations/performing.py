@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daymark.core.clock import Clock
-from daymark.core.errors import DaymarkError, InvalidInput, StaleFence
+from daymark.core.errors import DaymarkError, InvalidInput, StaleFence, stack_of
 from daymark.core.fence import FenceLedger
 from daymark.operations.models import TaskCommand, TaskOutcome, TaskReport
 from daymark.operations.ports import TaskPerformer
@@ -42,7 +42,8 @@ def perform(command: TaskCommand, performer: TaskPerformer, fences: FenceLedger,
     except DaymarkError as failure:
         report, error, retryable = _tenants_parts(failure), _plain_error(failure), failure.retryable
     except Exception as defect:  # the one place where a defect of a task becomes an outcome
-        _LOG.exception("task %s try %d of %s met a defect", command.task, command.try_number, command.run)
+        told = (command.task, command.try_number, command.run, type(defect).__name__, stack_of(defect))
+        _LOG.error("task %s try %d of %s met a defect: %s\n%s", *told)
         message = f"{command.task} met an unexpected {type(defect).__name__}"
         report, error = TaskReport(), {"code": INTERNAL, "message": message, "field": None, "context": {}}
     return TaskOutcome(

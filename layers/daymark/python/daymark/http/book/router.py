@@ -14,6 +14,7 @@ from daymark.book.ports import BookStore
 from daymark.core.entitlement import Action, may, require
 from daymark.core.errors import InvalidInput, NotFound
 from daymark.core.lots import Lot
+from daymark.core.sessions import Calendar
 from daymark.core.tenancy import Principal
 from daymark.http.authentication import CurrentPrincipal
 from daymark.http.book.models import HoldingsBody, LotBody, MarkBody, MarkSummaryBody, PortfolioBody, PositionBody
@@ -122,9 +123,13 @@ def _date(position: str) -> date:
 
 @router.get("/portfolios/{portfolio_id}/marks/{session_date}", summary="One closing value, position by position")
 def read_mark(principal: CurrentPrincipal, services: CurrentServices, portfolio_id: PortfolioId, session_date: SessionDate) -> MarkBody:
-    """Each position at its price, with the label that says what the price truly is."""
+    """Each position at its price, with the label that says what the price truly is.
+
+    A date on which the exchange does not trade is refused with the nearest sessions.
+    """
     visible_portfolio(services.book, principal, portfolio_id)
     mark = services.marks.mark(principal.tenant, portfolio_id, session_date)
     if mark is None:
+        Calendar.exchange().session(session_date)
         raise NotFound("no such mark")
     return MarkBody.of(mark)

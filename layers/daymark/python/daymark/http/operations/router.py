@@ -170,7 +170,11 @@ def retry_task(
 
 @router.get("/days/{session_date}", summary="A trading day in one document", response_model_by_alias=True)
 def read_day(principal: CurrentPrincipal, services: CurrentServices, operations: CurrentOperations, session_date: SessionDate) -> DayBody:
-    """Of its phases and portfolios, what you may see: value, profit and loss, risk, drift and breaks."""
+    """Of its phases and portfolios, what you may see: value, profit and loss, risk, drift and breaks.
+
+    A date on which the exchange does not trade is refused with the nearest sessions.
+    """
+    operations.cycle.calendar.session(session_date)
     phases = []
     if may(principal, Action.READ, RUNS):
         latest = {run.phase: run for run in operations.journal.runs(session_date)}

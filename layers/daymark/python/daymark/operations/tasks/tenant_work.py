@@ -43,7 +43,8 @@ class TenantWork:
             self._failures.append(error)
             failure = {"subject": subject, "code": error.code, "message": error.message, "field": error.field}
             self._by_tenant.setdefault(tenant, {}).setdefault("failed", []).append(failure)
-            _LOG.warning("tenant %s, subject %s: %s: %s", tenant, subject, error.code, error.message)
+            # The message may repeat what a file says of a client; the report keeps it for the tenant.
+            _LOG.warning("tenant %s, subject %s: %s at %s", tenant, subject, error.code, error.field)
         else:
             self._done += subject is None
 
