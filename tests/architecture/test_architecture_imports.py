@@ -8,13 +8,15 @@ import pytest
 
 from tests.architecture.source import FUNCTIONS_ROOT, PACKAGE_ROOT, Module, function_modules, package_modules, read, resolve
 
-SYSTEMS = {"market_data", "book", "operations", "monitoring"}
+SYSTEMS = {"market_data", "book", "operations", "monitoring", "recovery"}
 # reader -> systems it may read, through their use cases.
 SYSTEM_PAIRS = {
     "market_data": set(),
     "book": {"market_data"},
     "operations": {"book", "market_data"},
     "monitoring": {"operations", "book", "market_data"},
+    # It reads templates, and knows no other system.
+    "recovery": set(),
 }
 BELOW_SYSTEMS = {"core", "contracts", "quant"}
 EVERYTHING = BELOW_SYSTEMS | SYSTEMS | {"adapters", "http"}
@@ -43,6 +45,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "book": NUMERICS,
     "operations": NUMERICS,
     "monitoring": NUMERICS,
+    "recovery": set(),
     "adapters": {
         "boto3",
         "botocore",

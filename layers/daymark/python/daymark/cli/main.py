@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from daymark.cli.plan import with_plan
 from daymark.cli.progress import DayProgress
 from daymark.cli.summary import show_addresses, show_day, wide_console
 from daymark.cli.terminal import AsJson, errors, print_document, read_date, show_error
@@ -23,13 +24,15 @@ from daymark.local.trading_day import DEFAULT_DATE, DayFailed, TradingDay, day_f
 from daymark.local.workspace import Workspace
 from daymark.operations.models import OperationPhase
 
-app = with_ticks(
-    typer.Typer(
-        name="daymark",
-        help="A wealth manager's trading day, from pre-market to post-market, on real prices.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=False,
+app = with_plan(
+    with_ticks(
+        typer.Typer(
+            name="daymark",
+            help="A wealth manager's trading day, from pre-market to post-market, on real prices.",
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            add_completion=False,
+        )
     )
 )
 

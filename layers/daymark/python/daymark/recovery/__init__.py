@@ -1,0 +1,1 @@
+"""Recovery: whether the second region could take over, told from the templates before anybody needs it."""
