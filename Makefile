@@ -21,7 +21,7 @@ EMULATOR_STAMP := .daymark/emulator/installed.stamp
 NODE_STAMP := node_modules/installed.stamp
 LAYERS_STAMP := build/layers.stamp
 
-.PHONY: help run test test-full mutants bench lint format openapi configuration synth cost lock clean
+.PHONY: help run test test-full mutants bench lint format openapi configuration synth cost iam-diff sbom lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,12 @@ layers: $(RUN_STAMP) ## Build the dependency layers for Lambda into build/layers
 
 cost: $(DEV_STAMP) ## Print the monthly cost of both regions (PORTFOLIOS=1000 TICKS=1000 SYMBOLS=500 ALL=1 JSON=1 CONTEXT="name=value")
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=layers/daymark/python:functions $(BIN)/python -m cdk.cost $(if $(PORTFOLIOS),--portfolios $(PORTFOLIOS)) $(if $(TICKS),--ticks $(TICKS)) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(foreach each,$(CONTEXT),--context $(each)) $(if $(filter 1 true yes,$(ALL)),--all) $(if $(filter 1 true yes,$(JSON)),--json) $(if $(filter 1 true yes,$(PAPER)),--write-paper)
+
+iam-diff: $(RUN_STAMP) ## Print what a change lets somebody do that nobody could before (BASE=main or a folder; CONTEXT="name=value")
+	@PYTHONPATH=layers/daymark/python:functions $(BIN)/python -m cdk.iam_diff $(or $(BASE),HEAD) $(foreach each,$(CONTEXT),--context $(each))
+
+sbom: $(RUN_STAMP) ## Write the bill of materials of every lock into build/sbom.json
+	@PYTHONPATH=layers/daymark/python:functions $(BIN)/python -m cdk.sbom
 
 lock: ## Rewrite the requirement locks (needs uv)
 	@requirements/compile

@@ -1,4 +1,4 @@
-"""The application: one stage per region. What goes to the cloud is checked by cdk-nag while it is synthesised."""
+"""The application: a stage per region, and one for the pipeline if there is one. What goes to the cloud, cdk-nag checks at synthesis."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
 from cdk.settings import DeploymentSettings
+from cdk.stages.delivery import DeliveryStage
 from cdk.stages.region import RegionStage
 
 
@@ -18,9 +19,12 @@ def build(environment: Mapping[str, str], **app_options: Any) -> App:
     app = App(analytics_reporting=False, tree_metadata=False, **app_options)
     settings = DeploymentSettings.read(app.node.try_get_context, environment)
     if not settings.is_local:
-        Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+        packs = (AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks)
+        Validations.of(app).add_plugins(*(pack(app, verbose=True) for pack in packs))
     for region in settings.regions:
         RegionStage(app, settings, region)
+    if settings.delivery.source_connection and not settings.is_local:
+        DeliveryStage(app, settings)
     return app
 
 

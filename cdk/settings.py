@@ -13,6 +13,7 @@ from aws_cdk import Environment
 from aws_cdk import aws_lambda as lambda_
 
 from cdk.compute_settings import ComputeSettings
+from cdk.delivery_settings import DeliverySettings
 from cdk.edge_settings import EdgeSettings
 from cdk.identity_settings import IdentitySettings
 from cdk.live_settings import LiveSettings
@@ -58,6 +59,7 @@ class DeploymentSettings:
         identity: How users are kept.
         recovery: How far back and how fast.
         compute: The GPU machines.
+        delivery: The pipeline.
     """
 
     account: str
@@ -72,6 +74,7 @@ class DeploymentSettings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
 
     @classmethod
     def read(cls, context: Callable[[str], Any], environment: Mapping[str, str]) -> DeploymentSettings:
@@ -88,7 +91,7 @@ class DeploymentSettings:
         today = date.fromisoformat(context("today")) if context("today") else datetime.now(UTC).date()
         live = LiveSettings.read(context, environment, target is Target.LOCAL)
         parts: dict[str, Any] = {"edge": EdgeSettings.read(context), "recovery": RecoverySettings.read(context)}
-        parts |= {"live": live, "compute": ComputeSettings.read(context)} | regions
+        parts |= {"live": live, "compute": ComputeSettings.read(context), "delivery": DeliverySettings.read(context)} | regions
         settings = cls(account, today, target, _choice(LayerSource, "layers", context("layers")), **parts)
         if len({settings.primary, settings.secondary, settings.witness}) != 3:
             raise InvalidInput("primary, secondary and witness must be three different regions", field="secondary")

@@ -6,7 +6,7 @@ An acknowledgement past its day is not applied any more, so the finding stops th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from aws_cdk import Acknowledgment, Environment, Stack, Validations
@@ -25,6 +25,8 @@ from daymark.operations.models import OperationPhase
 PLATFORM = "platform engineering"
 SECURITY = "security engineering"
 _UNTIL = date(2027, 11, 30)
+# The stacks that have functions.
+FUNCTIONS = ("Operations", "MarketData", "Monitoring", "Api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,9 @@ RULES = (
         "API Gateway's account-wide logging role accepts only this managed policy's actions.",
         SECURITY,
     ),
-    Acknowledgement(
-        "AwsSolutions-L1",
-        ("Operations", "MarketData", "Monitoring", "Api"),
-        "The runtime is python3.13, the newest that every pinned wheel is published for.",
+    *(
+        Acknowledgement(finding, FUNCTIONS, "The runtime is python3.13, the newest that every pinned wheel is published for.")
+        for finding in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion")
     ),
     Acknowledgement(
         "AwsSolutions-KDS3",
@@ -73,7 +74,10 @@ RULES = (
         "The rule warns of what a key of our own costs; the streams carry what the tables hold, under the same key.",
         SECURITY,
     ),
-    Acknowledgement("AwsSolutions-SQS3", ("Operations", "MarketData", "Monitoring"), "This queue is itself a dead-letter queue."),
+    *(
+        Acknowledgement(finding, ("Operations", "MarketData", "Monitoring"), "This queue is itself a dead-letter queue.")
+        for finding in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy")
+    ),
     Acknowledgement("AwsSolutions-APIG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
     Acknowledgement(
         "AwsSolutions-APIG4",
@@ -82,11 +86,77 @@ RULES = (
         SECURITY,
     ),
     Acknowledgement("AwsSolutions-COG4", ("Api",), "The API's own documentation is public; it holds no customer data."),
-    Acknowledgement("AwsSolutions-APIG3", ("Api",), "The web firewall is associated by the edge stack.", SECURITY),
-    Acknowledgement("AwsSolutions-SMG4", ("Api",), "The secret signs page cursors only; a new one voids open pages at once.", SECURITY),
+    *(
+        Acknowledgement(finding, ("Api",), "The web firewall is associated by the edge stack.", SECURITY)
+        for finding in ("AwsSolutions-APIG3", "NIST.800.53.R5-APIGWAssociatedWithWAF")
+    ),
+    *(
+        Acknowledgement(finding, ("Api",), "The secret signs page cursors only; a new one voids open pages at once.", SECURITY)
+        for finding in ("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled")
+    ),
+    *(
+        Acknowledgement(
+            f"NIST.800.53.R5-{rule}",
+            ("Api",),
+            "Answers are of one caller, so the stage has no cache; behind it are functions alone, which the gateway calls by IAM and not "
+            "by a certificate.",
+            SECURITY,
+        )
+        for rule in ("APIGWCacheEnabledAndEncrypted", "APIGWSSLEnabled")
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-S3BucketReplicationEnabled",
+        ("Data",),
+        "Prices, documents and seals are copied to the other region; what is left is rebuilt from the streams and the book, is a log of "
+        "one region, or is itself the copy.",
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-S3DefaultEncryptionKMS",
+        ("Data",),
+        "S3 writes its access logs only into a bucket that is encrypted by S3's own key.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-IAMNoInlinePolicy",
+        ("Data", "Network", *FUNCTIONS, "Recovery", "Failover", "Compute", "Delivery"),
+        "Each role has one policy, written for it and gone with it; shared managed policies would tie roles together.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-LambdaConcurrency",
+        FUNCTIONS,
+        "Streams bound their readers by shards and the APIs theirs by throttles; a share set aside for each function would idle, and the "
+        "account's concurrency has an alarm.",
+    ),
+    *(
+        Acknowledgement(
+            finding,
+            FUNCTIONS,
+            "Gateways, state machines and streams wait for the answer and retry by rules of their own; the two functions that events call "
+            "keep what failed in their destination.",
+        )
+        for finding in ("NIST.800.53.R5-LambdaDLQ", "Serverless-LambdaDLQ")
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-LambdaInsideVPC",
+        ("Operations", "Monitoring", "Api"),
+        "Only the ingest needs the network, for the cache; the others call AWS's own endpoints, by roles that name every resource.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
+        ("Network",),
+        "The default group is given to nothing; each function and endpoint has a group of its own.",
+        SECURITY,
+    ),
+    Acknowledgement(
+        "Serverless-EventBusDLQ",
+        ("Watch",),
+        "A page that is not taken is sent again for a day; a queue under the key that was just disabled would take it no better.",
+    ),
 )
 
-_PREFIX_REASON = "One key prefix of one bucket: S3 has no narrower resource for keys made of dates, tenants and portfolios."
+_PREFIX_REASON = "One key prefix of one bucket: S3 has no narrower resource for keys made of dates, tenants, portfolios and executions."
 
 
 def key_prefixes(bucket_arns: Mapping[str, str]) -> Iterable[Acknowledgement]:
@@ -145,8 +215,10 @@ def copies(environment: Environment, other: str) -> Iterable[Acknowledgement]:
         yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Data",), _COPIES_REASON, SECURITY)
 
 
-_STREAMS_REASON = "The one stream of a table, whose name is the moment it was made: pausing replication writes a policy on it."
-_AGENT_REASON = "The cluster of the GPU machines, whose name Batch ends with letters of its own."
+_NAMED_REASON = (
+    "What AWS names itself: the one stream of a table, by the moment it was made, and the cluster of the GPU machines, by letters that "
+    "Batch draws."
+)
 
 
 def named_by_aws(environment: Environment) -> Iterable[Acknowledgement]:
@@ -154,10 +226,41 @@ def named_by_aws(environment: Environment) -> Iterable[Acknowledgement]:
     where = f"{environment.region}:{environment.account}"
     for table in EVENTUAL:
         arn = f"arn:aws:dynamodb:{where}:table/{table_name(TABLES[table])}/stream/*"
-        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Recovery",), _STREAMS_REASON, SECURITY)
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Recovery",), _NAMED_REASON, SECURITY)
     for kind in ("cluster", "container-instance"):
         arn = f"arn:aws:ecs:{where}:{kind}/AWSBatch-{GPU_NAME}-*"
-        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Compute",), _AGENT_REASON, SECURITY)
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Compute",), _NAMED_REASON, SECURITY)
+
+
+_LOOK_REASON = "CloudWatch tells of composite alarms only to whoever may look at every alarm; looking is all that it allows."
+_TEMPLATES_REASON = "The templates of Daymark's own stacks; CloudFormation ends a stack's ARN with an id that it draws."
+
+
+# Decided for the regions' stacks, and for the same reasons here.
+_LIKE_ELSEWHERE = {
+    "NIST.800.53.R5-IAMNoInlinePolicy",
+    "NIST.800.53.R5-S3BucketReplicationEnabled",
+    "NIST.800.53.R5-S3DefaultEncryptionKMS",
+    "Serverless-EventBusDLQ",
+}
+
+
+def delivery(environment: Environment, other: str, artifacts: str) -> Iterable[Acknowledgement]:
+    """The wildcards of the pipeline's steps.
+
+    Args:
+        environment: The pipeline's own.
+        other: The other region that it deploys to.
+        artifacts: How the rule pack spells the keys of what is handed on.
+    """
+    for rule in RULES:
+        if rule.finding in _LIKE_ELSEWHERE:
+            yield replace(rule, stacks=("Delivery",))
+    yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{artifacts}]", ("Delivery",), _PREFIX_REASON, SECURITY)
+    yield Acknowledgement("AwsSolutions-IAM5[Resource::*]", ("Delivery",), _LOOK_REASON, SECURITY)
+    for region in (environment.region, other):
+        arn = f"arn:aws:cloudformation:{region}:{environment.account}:stack/daymark-*/*"
+        yield Acknowledgement(f"AwsSolutions-IAM5[Resource::{arn}]", ("Delivery",), _TEMPLATES_REASON, SECURITY)
 
 
 def acknowledge(stacks: Iterable[Stack], acknowledgements: Iterable[Acknowledgement], today: date) -> None:

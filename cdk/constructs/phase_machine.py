@@ -98,7 +98,7 @@ class PhaseSchedule(Construct):
 
 
 class DeadLetters(sqs.Queue):
-    """Wake-ups that could not be delivered, kept for two weeks."""
+    """What could not be delivered or done, kept for two weeks."""
 
     def __init__(self, scope: Construct, construct_id: str, key: kms.IKey) -> None:
         super().__init__(
@@ -110,3 +110,8 @@ class DeadLetters(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+
+    def take_from(self, role: iam.Role, key: kms.IKey) -> None:
+        """Let a function's role leave here what the function could not do; ``key`` is the queue's."""
+        role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue_arn]))
+        role.add_to_policy(iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]))

@@ -49,8 +49,7 @@ class StreamReader(Construct):
                 self, "Consumer", consumer_name=function.definition.name, stream_arn=source
             ).attr_consumer_arn
             function.role.add_to_policy(iam.PolicyStatement(actions=list(_PUSHED), resources=[source]))
-        function.role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.given_up.queue_arn]))
-        function.role.add_to_policy(iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[log_key.key_arn]))
+        self.given_up.take_from(function.role, log_key)
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Mapping",

@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.constructs.function import DaymarkFunction
@@ -58,6 +59,8 @@ class MonitoringStack(Stack):
         self.untold_marks = DeadLetters(self, "UntoldMarks", data.log_key)
         self._tell(by_name[PUSH_PROGRESS.name], "RunsProgress", progress.SOURCE, progress.DETAIL_TYPE, operations, self.dead_letters)
         self._tell(by_name[PUSH_MARKS.name], "MarksMoved", marks_moved.SOURCE, marks_moved.DETAIL_TYPE, operations, self.untold_marks)
+        for speaker, untold in ((PUSH_PROGRESS, self.dead_letters), (PUSH_MARKS, self.untold_marks)):
+            untold.take_from(by_name[speaker.name].role, data.log_key)
         marks = by_name[MARK_PORTFOLIOS.name]
         operations.events.let_tell(marks.role)
         quotes = data.stores.streams[QUOTES.stream]
@@ -67,7 +70,18 @@ class MonitoringStack(Stack):
     def _tell(
         self, function: DaymarkFunction, rule: str, source: str, detail_type: str, operations: OperationsStack, dead_letters: DeadLetters
     ) -> None:
-        function.function.configure_async_invoke(max_event_age=WORTH_TELLING, retry_attempts=1)
+        lambda_.CfnEventInvokeConfig(
+            self,
+            f"{rule}Calls",
+            function_name=function.function.function_name,
+            qualifier="$LATEST",
+            maximum_event_age_in_seconds=int(WORTH_TELLING.to_seconds()),
+            maximum_retry_attempts=1,
+            # What reached the function and failed there is kept beside what never reached it.
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=dead_letters.queue_arn)
+            ),
+        )
         events.Rule(
             self,
             rule,

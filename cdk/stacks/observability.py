@@ -36,15 +36,10 @@ class ObservabilityStack(Stack):
         super().__init__(scope, "Observability", stack_name="daymark-observability", **options)
         self.pages = sns.Topic(self, "Pages", master_key=data.log_key, enforce_ssl=True, display_name="Daymark pages")
         self.tickets = sns.Topic(self, "Tickets", master_key=data.log_key, enforce_ssl=True, display_name="Daymark tickets")
-        self.pages.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="EventsOfThisAccount",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[self.pages.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
+        # A policy of one's own, such as the one for TLS alone, takes the place of SNS's, by which alarms may publish.
+        self._let_publish(self.pages, "AlarmsOfThisAccount", "cloudwatch")
+        self._let_publish(self.tickets, "AlarmsOfThisAccount", "cloudwatch")
+        self._let_publish(self.pages, "EventsOfThisAccount", "events")
         self.alarms = alarms = Alarms(self, "Alarms", self.tickets)
         for function in (*operations.functions, *market_data.functions, *monitoring.functions, *api.functions):
             alarms.watch_function(function)
@@ -65,3 +60,15 @@ class ObservabilityStack(Stack):
             alarms.watch_table(name, table.table_name)
         CfnOutput(self, "PagesTopicArn", value=self.pages.topic_arn)
         CfnOutput(self, "TicketsTopicArn", value=self.tickets.topic_arn)
+
+    def _let_publish(self, topic: sns.Topic, sid: str, service: str) -> None:
+        """Let one of AWS's services publish on behalf of this account."""
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )

@@ -123,6 +123,9 @@ def expected(definition: FunctionDefinition) -> set[tuple[str, str, str, str]]:
         allow(PUSHED, f"{reader}Consumer")
         allow({"sqs:SendMessage"}, f"{reader}GivenUp")
         allow({"kms:Decrypt", "kms:GenerateDataKey"}, "LogKey")
+    if name in {"push_progress", "push_marks"}:
+        allow({"sqs:SendMessage"}, {"push_progress": "UntoldProgress", "push_marks": "UntoldMarks"}[name])
+        allow({"kms:Decrypt", "kms:GenerateDataKey"}, "LogKey")
     if name in {"open_phase", "plan_phase", "record_outcomes", "mark_portfolios"}:
         allow({"events:PutEvents"}, "Events")
     if name in {"receive_message", "push_progress", "push_marks"}:

@@ -126,6 +126,8 @@ def test_late_pushes_are_not_made(cloud, region):
 
     assert sorted(each["FunctionName"]["Ref"].partition("Function")[0] for each in late) == ["PushMarks", "PushProgress"]
     assert {(each["MaximumEventAgeInSeconds"], each["MaximumRetryAttempts"]) for each in late} == {(60, 1)}
+    kept = {each["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0][: len("UntoldMarks")] for each in late}
+    assert kept == {"UntoldMarks", "UntoldProgr"}
 
 
 @pytest.mark.parametrize("region", REGIONS)

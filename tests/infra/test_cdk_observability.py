@@ -178,6 +178,27 @@ def test_whoever_disables_or_deletes_a_key_of_ours_calls_somebody(cloud: Assembl
 
 
 @pytest.mark.parametrize("region", REGIONS)
+def test_alarms_of_this_account_may_publish_to_both_topics_and_use_their_key(cloud: Assembly, region: str) -> None:
+    """The policy that asks for TLS takes the place of SNS's own, which would have let them."""
+    let = [
+        (topic(statement["Resource"]), statement["Condition"])
+        for _, body in cloud.resources("AWS::SNS::TopicPolicy", region)
+        for statement in body["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Principal") == {"Service": "cloudwatch.amazonaws.com"} and statement["Action"] == "sns:Publish"
+    ]
+    keys = [
+        statement["Condition"]
+        for _, body in cloud.resources("AWS::KMS::Key", region)
+        for statement in body["Properties"]["KeyPolicy"]["Statement"]
+        if statement.get("Principal") == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    account = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+    assert sorted(let, key=str) == [("Pages", account), ("Tickets", account)]
+    assert keys == [account]
+
+
+@pytest.mark.parametrize("region", REGIONS)
 def test_each_system_has_a_dashboard_and_every_alarm_is_on_one(cloud: Assembly, region: str) -> None:
     bodies = {}
     for _, body in cloud.resources("AWS::CloudWatch::Dashboard", region):

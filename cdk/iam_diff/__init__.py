@@ -1,0 +1,1 @@
+"""What a change of the templates lets somebody do that nobody could do before."""
